@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The words both sides of cgbpf use: records, rules, statistics, pin paths. It holds no storage and
+ * no code.
+ *
+ * Values of enums are append-only. 0 is never a valid kind. Every size is asserted, so that a
+ * change of layout is a decision and not an accident.
+ */
+#ifndef CGBPF_ABI_H
+#define CGBPF_ABI_H
+
+#ifndef __bpf__
+#include <linux/bpf.h>
+#include <linux/types.h>
+#endif
+
+#define CGBPF_ABI_VERSION 1
+
+#define CGBPF_PIN_DIR "/sys/fs/bpf/cgbpf"
+#define CGBPF_PIN_RULES CGBPF_PIN_DIR "/rules"
+#define CGBPF_PIN_CGROUPS CGBPF_PIN_DIR "/cgroups"
+#define CGBPF_PIN_LEDGER CGBPF_PIN_DIR "/ledger"
+#define CGBPF_PIN_STATS CGBPF_PIN_DIR "/stats"
+
+/* How many cgroups may be governed at once. The hash maps allocate as they fill. */
+#define CGBPF_MAX_GOVERNED 16384
+
+/* Length of TASK_COMM_LEN in include/linux/sched.h. */
+#define CGBPF_COMM_LEN 16
+/* A limit as text; io.max's line for one device needs up to 100 bytes. */
+#define CGBPF_VALUE_LEN 104
+#define CGBPF_TARGET_LEN 64
+
+/* A written value that makes the kernel's file handler answer EINVAL and change nothing: see
+ * canary. */
+#define CGBPF_HEARTBEAT_WORD "cgbpf-heartbeat"
+
+/* A cgroup file that cgbpf may write. */
+enum cgbpf_knob {
+	CGBPF_KNOB_NONE = 0,
+	CGBPF_KNOB_MEMORY_MAX = 1,
+};
+
+/* What the kernel said. */
+enum cgbpf_event_kind {
+	CGBPF_EVENT_NONE = 0,
+	CGBPF_EVENT_WATERMARK =
+		1, /* what cannot be reclaimed passed the rule's watermark of memory.max */
+	CGBPF_EVENT_TIME_TO_LIMIT = 2, /* at this growth the limit comes before our answer would */
+	CGBPF_EVENT_OOM = 3, /* mem_cgroup_out_of_memory() was entered */
+	CGBPF_EVENT_KILL = 4, /* the OOM killer chose a victim */
+	CGBPF_EVENT_CGROUP_NEW = 5,
+	CGBPF_EVENT_CGROUP_GONE = 6,
+	CGBPF_EVENT_WRITE = 7, /* somebody else wrote a cgroup file that is a knob */
+};
+
+/* Bits of cgbpf_memory_event.flags. */
+enum cgbpf_memory_flag {
+	CGBPF_MEMORY_HELD = 1 << 0, /* the task is being held while this record is read */
+	CGBPF_MEMORY_IS_LEAF =
+		1 << 1, /* charged directly: file_bytes is all of the cgroup's page cache */
+};
+
+/* Kinds 1 to 3. */
+struct cgbpf_memory_event {
+	__u64 usage_bytes; /* with the charge that is being tried */
+	__u64 limit_bytes;
+	__u64 file_bytes; /* page cache on the LRU lists of the charged cgroup and of this one */
+	__u64 growth_bytes_per_ms;
+	__u64 room_bytes; /* least (limit - usage) over the ancestors; all ones where none has a
+			     limit */
+	__u64 binder_id; /* the ancestor with that least room; 0 where none has a limit */
+	__u64 free_bytes; /* the machine's free pages and page cache, as MemFree + Active(file) +
+			     Inactive(file) */
+	__u32 flags;
+	__u32 reserved;
+};
+
+/* CGBPF_EVENT_KILL. The limit's owner is cgbpf_event.cgroup_id, 0 for the machine; the trigger is
+ * .pid. */
+struct cgbpf_kill_event {
+	__u64 victim_cgroup_id;
+	__u32 victim_pid;
+	__u32 reserved;
+	char victim_comm[CGBPF_COMM_LEN];
+};
+
+/* CGBPF_EVENT_WRITE. */
+struct cgbpf_write_event {
+	__u32 knob;
+	__s32 result; /* what the kernel's handler returned: bytes or a negative errno */
+	__u32 is_governed;
+	__u32 reserved;
+	char value[40]; /* what was written, cut, with a NUL at the end */
+};
+
+/* CGBPF_EVENT_CGROUP_NEW, _GONE. */
+struct cgbpf_life_event {
+	__u64 parent_id;
+};
+
+struct cgbpf_event {
+	__u16 version;
+	__u16 size;
+	__u32 kind;
+	__u64 seq; /* per ring, without gaps but for lost records */
+	__u64 kernel_ns; /* CLOCK_MONOTONIC */
+	__u64 cgroup_id;
+	__u32 pid; /* thread group that caused it */
+	__u32 reserved;
+	char comm[CGBPF_COMM_LEN];
+	union {
+		struct cgbpf_memory_event memory;
+		struct cgbpf_kill_event kill;
+		struct cgbpf_write_event write;
+		struct cgbpf_life_event life;
+	};
+};
+
+/* Map `rules`, by cgroup id: what a governed cgroup may do. */
+struct cgbpf_rule {
+	__u64 soft_bytes;
+	__u64 hard_bytes;
+	__u64 step_bytes;
+	__u64 hold_ns; /* 0: never hold */
+	__u32 watermark_ppm; /* of memory.max */
+	__u32 knobs; /* bit (1 << enum cgbpf_knob): governed knobs */
+	char target[CGBPF_TARGET_LEN];
+};
+
+/* Map `cgroups`, by cgroup id: what was seen last, and what keeps events rare. */
+struct cgbpf_cgroup {
+	__u64 usage_bytes;
+	__u64 limit_bytes;
+	__u64 file_bytes;
+	__u64 seen_ns;
+	__u64 growth_bytes_per_ms;
+	__u64 window_ns; /* growth is measured from here */
+	__u64 window_pages;
+	__u64 said_pages; /* the limit for which an event was sent; armed again when the limit
+			     differs */
+	__u64 said_ns;
+	__u64 backoff_ns; /* the same limit is spoken of again after this long */
+	__u64 oom_said_ns;
+	__u64 oom_said_pages;
+	__u64 watermark_cnt;
+	__u64 time_to_limit_cnt;
+	__u64 oom_cnt;
+	__u64 kill_cnt;
+	__u64 hold_cnt;
+	__u64 hold_longest_ns;
+	__u64 unanswered_pages; /* the limit at which a hold ran out: no further hold until it moves
+				 */
+	__s32 holders;
+	__u32 reserved;
+};
+
+/* Map `stats`, one element. Counters only grow. */
+struct cgbpf_stats {
+	__u64 abi_version;
+	__u64 urgent_cnt; /* records for the rescuing thread */
+	__u64 urgent_lost_cnt;
+	__u64 note_cnt; /* records for the main thread */
+	__u64 note_lost_cnt;
+	__u64 watermark_cnt;
+	__u64 time_to_limit_cnt;
+	__u64 oom_cnt;
+	__u64 kill_cnt;
+	__u64 hold_cnt;
+	__u64 hold_released_cnt; /* the limit moved, or the controller was let in, in time */
+	__u64 hold_refused_cnt; /* too many holders, an unanswered limit, or no heartbeat */
+	__u64 hold_total_ns;
+	__u64 hold_longest_ns;
+	__u64 heartbeat_cnt;
+	__u64 heartbeat_ns;
+	__u64 cgroup_new_cnt;
+	__u64 cgroup_gone_cnt;
+	__u64 foreign_write_cnt;
+	__s64 holders; /* tasks held at this moment, on the whole machine */
+};
+
+/* Map `ledger`: original values of every file cgbpf has changed or is about to. */
+struct cgbpf_ledger_key {
+	__u64 cgroup_id;
+	__u32 knob;
+	__u32 device; /* major << 20 | minor for io.max, else 0 */
+};
+
+/* The lock makes an update happen in place: no allocation where memory is short (BPF_F_LOCK). */
+struct cgbpf_ledger_entry {
+	struct bpf_spin_lock lock;
+	__u32 version;
+	__u32 writer_pid;
+	__u32 reserved;
+	__u64 changed_ns; /* CLOCK_REALTIME of the last change */
+	char original[CGBPF_VALUE_LEN]; /* goes back at exit */
+	char previous[CGBPF_VALUE_LEN]; /* ours before the write that is recorded in `current` */
+	char current[CGBPF_VALUE_LEN]; /* ours; recorded before it is written */
+	char target[CGBPF_TARGET_LEN];
+};
+
+_Static_assert(sizeof(struct cgbpf_memory_event) == 64, "memory event");
+_Static_assert(sizeof(struct cgbpf_kill_event) == 32, "kill event");
+_Static_assert(sizeof(struct cgbpf_write_event) == 56, "write event");
+_Static_assert(sizeof(struct cgbpf_event) == 120, "event");
+_Static_assert(sizeof(struct cgbpf_rule) == 104, "rule");
+_Static_assert(sizeof(struct cgbpf_cgroup) == 160, "cgroup");
+_Static_assert(sizeof(struct cgbpf_stats) == 160, "stats");
+_Static_assert(sizeof(struct cgbpf_ledger_key) == 16, "ledger key");
+_Static_assert(sizeof(struct cgbpf_ledger_entry) == 400, "ledger entry");
+
+#endif
