@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Reads what the machine, the ancestors and the page cache still have, so that an answer needs no
+ * file. It never writes.
+ */
+#include "bpf/cgbpf.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define ANCESTORS_MAX 16
+#define NODES_MAX 8
+#define ZONES_MAX 6 /* DMA DMA32 NORMAL HIGHMEM MOVABLE DEVICE (include/linux/mmzone.h) */
+
+const volatile __u32 cfg_nodes_cnt = 1;
+
+__hidden __u64 headroom__memcg_id(struct page_counter *counter)
+{
+	/*
+	 * page_counter_try_charge() also serves swap, hugetlb and others. COUNTER is a memcg's
+	 * `memory` exactly when the memcg it would lie in is its cgroup's own memory controller.
+	 */
+	struct mem_cgroup *memcg =
+		(void *)counter - bpf_core_field_offset(struct mem_cgroup, memory);
+	struct cgroup *cgroup = BPF_CORE_READ(memcg, css.cgroup);
+	struct cgroup_subsys_state *css = NULL;
+	int slot = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
+
+	if (!cgroup)
+		return 0;
+	bpf_core_read(&css, sizeof(css), &cgroup->subsys[slot]);
+	if (css != (void *)memcg + bpf_core_field_offset(struct mem_cgroup, css))
+		return 0;
+	return BPF_CORE_READ(cgroup, kn, id);
+}
+
+/* Page cache of MEMCG itself, without its children. LRU sizes are exact but for the CPUs' small
+ * batches. */
+__hidden __u64 headroom__file_pages(struct mem_cgroup *memcg)
+{
+	__u64 sizes[ZONES_MAX][NR_LRU_LISTS];
+	__u64 pages = 0;
+
+	for (__u32 node = 0; node < NODES_MAX && node < cfg_nodes_cnt; node++) {
+		struct mem_cgroup_per_node *info = NULL;
+		__u32 bytes = bpf_core_field_size(info->lru_zone_size);
+
+		bpf_core_read(&info, sizeof(info), &memcg->nodeinfo[node]);
+		if (!info)
+			continue;
+		if (bytes > sizeof(sizes))
+			bytes = sizeof(sizes);
+		__builtin_memset(sizes, 0, sizeof(sizes));
+		if (bpf_core_read(sizes, bytes, &info->lru_zone_size))
+			continue;
+		for (int zone = 0; zone < ZONES_MAX; zone++)
+			pages += sizes[zone][LRU_INACTIVE_FILE] + sizes[zone][LRU_ACTIVE_FILE];
+	}
+	return pages;
+}
+
+/* MEMCG only serves to find the nodes: each of its lruvecs points to one. */
+__hidden __u64 headroom__free_bytes(struct mem_cgroup *memcg)
+{
+	__u64 pages = 0;
+
+	for (__u32 node = 0; node < NODES_MAX && node < cfg_nodes_cnt; node++) {
+		struct mem_cgroup_per_node *info = NULL;
+		struct pglist_data *pgdat;
+		__s64 count = 0;
+
+		bpf_core_read(&info, sizeof(info), &memcg->nodeinfo[node]);
+		if (!info)
+			continue;
+		pgdat = BPF_CORE_READ(info, lruvec.pgdat);
+		if (!pgdat)
+			continue;
+		bpf_core_read(
+			&count, sizeof(count),
+			&pgdat->vm_stat[bpf_core_enum_value(enum node_stat_item, NR_ACTIVE_FILE)]);
+		pages += count > 0 ? count : 0;
+		bpf_core_read(&count, sizeof(count),
+			      &pgdat->vm_stat[bpf_core_enum_value(enum node_stat_item,
+								  NR_INACTIVE_FILE)]);
+		pages += count > 0 ? count : 0;
+		for (__u32 zone = 0; zone < ZONES_MAX; zone++) {
+			if (zone >= bpf_core_field_size(pgdat->node_zones) /
+					    bpf_core_type_size(struct zone))
+				break;
+			bpf_core_read(&count, sizeof(count),
+				      &pgdat->node_zones[zone].vm_stat[bpf_core_enum_value(
+					      enum zone_stat_item, NR_FREE_PAGES)]);
+			pages += count > 0 ? count : 0;
+		}
+	}
+	return pages << PAGE_SHIFT;
+}
+
+__hidden int headroom__of_ancestors(struct page_counter *counter,
+				    struct cgbpf_memory_event *ret_event)
+{
+	struct page_counter *ancestor = BPF_CORE_READ(counter, parent);
+
+	ret_event->room_bytes = ~0ULL;
+	ret_event->binder_id = 0;
+	for (int i = 0; i < ANCESTORS_MAX && ancestor; i++) {
+		__u64 max = BPF_CORE_READ(ancestor, max);
+		__u64 usage = BPF_CORE_READ(ancestor, usage.counter);
+		__u64 room;
+
+		if (pages_to_bytes(max) != ~0ULL) {
+			room = max > usage ? pages_to_bytes(max - usage) : 0;
+			if (room < ret_event->room_bytes) {
+				ret_event->room_bytes = room;
+				ret_event->binder_id = headroom__memcg_id(ancestor);
+			}
+		}
+		ancestor = BPF_CORE_READ(ancestor, parent);
+	}
+	return 0;
+}
