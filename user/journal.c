@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Owns the journal's file and the shape of its lines. It never waits for a reader, never continues
+ * on a torn line and never reports a failure to its caller. */
+#include "user/journal.h"
+
+#include "user/log.h"
+#include "user/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ASCII only: a C1 control (U+009B opens an escape sequence) must not reach a terminal raw. */
+#define DUMP_FLAGS (JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII)
+
+struct journal {
+	char *file; /* owned; NULL: records go nowhere */
+	int fd;
+	bool is_torn; /* the last byte written is not a newline */
+	uint64_t pending_cnt; /* dropped, and not yet said in events_lost */
+	uint64_t dropped_cnt;
+};
+
+static const char *const event_names[JOURNAL_EVENT_MAX] = {
+	[JOURNAL_SOFT_LIMIT_RAISED] = "soft_limit_raised",
+	[JOURNAL_HARD_LIMIT_REACHED] = "hard_limit_reached",
+	[JOURNAL_LIMIT_RETURNED] = "limit_returned",
+	[JOURNAL_OOM_ADJUSTMENT] = "oom_adjustment",
+	[JOURNAL_OOM_KILL] = "oom_kill",
+	[JOURNAL_FOREIGN_WRITE] = "foreign_write",
+	[JOURNAL_CGROUP_GONE] = "cgroup_gone",
+	[JOURNAL_EVENTS_LOST] = "events_lost",
+	[JOURNAL_RESTORED] = "restored",
+	[JOURNAL_STARTED] = "started",
+	[JOURNAL_STOPPED] = "stopped",
+	[JOURNAL_GOVERNED] = "governed",
+	[JOURNAL_NOT_RAISED] = "not_raised",
+	[JOURNAL_BLIND] = "blind",
+	[JOURNAL_SIGHTED] = "sighted",
+	[JOURNAL_RELOADED] = "reloaded",
+	[JOURNAL_WRITE_FAILED] = "write_failed",
+};
+
+const char *journal_event_name(enum journal_event event)
+{
+	if (event <= 0 || event >= JOURNAL_EVENT_MAX || !event_names[event])
+		return "unknown";
+	return event_names[event];
+}
+
+/*
+ * A line being made. Memory can be short at any key: json_object_set_new() then gets a NULL value,
+ * answers -1, which the draft remembers.
+ */
+struct draft {
+	json_t *object;
+	int err;
+};
+
+static void add(struct draft *draft, const char *key, json_t *value)
+{
+	draft->err |= json_object_set_new(draft->object, key, value);
+}
+
+/* Says whether the bytes are kept as they were. */
+static bool add_text(struct draft *draft, const char *key, const char *bytes)
+{
+	bool is_exact = true;
+	char *utf8;
+
+	if (!bytes)
+		return true;
+	utf8 = text_to_utf8(bytes, &is_exact);
+	add(draft, key, utf8 ? json_string(utf8) : NULL);
+	free(utf8);
+	return is_exact;
+}
+
+static void add_hex(struct draft *draft, const char *key, const char *bytes)
+{
+	char *hex = malloc(2 * strlen(bytes) + 1);
+
+	for (size_t i = 0; hex && bytes[i]; i++)
+		sprintf(hex + 2 * i, "%02x", (unsigned char)bytes[i]);
+	add(draft, key, hex ? json_string(hex) : NULL);
+	free(hex);
+}
+
+static void add_number(struct draft *draft, const char *key, uint64_t number)
+{
+	char digits[24];
+
+	if (number == UINT64_MAX) {
+		add(draft, key, json_string("max"));
+	} else if (number > INT64_MAX) { /* no integer in jansson; as text it stays exact */
+		snprintf(digits, sizeof(digits), "%" PRIu64, number);
+		add(draft, key, json_string(digits));
+	} else {
+		add(draft, key, json_integer((json_int_t)number));
+	}
+}
+
+static void add_given_number(struct draft *draft, const char *key, uint64_t number)
+{
+	if (number)
+		add_number(draft, key, number);
+}
+
+static void add_now(struct draft *draft)
+{
+	char date[32] = "", stamp[64];
+	struct timespec now;
+	struct tm utc;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (gmtime_r(&now.tv_sec, &utc))
+		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(stamp, sizeof(stamp), "%s.%06ldZ", date, now.tv_nsec / 1000);
+	add(draft, "ts", json_string(stamp));
+}
+
+static void add_times(struct draft *draft, const struct journal_times *times)
+{
+	struct draft t = {.object = json_object()};
+
+	add_given_number(&t, "received", times->received_ns);
+	add_given_number(&t, "decided", times->decided_ns);
+	add_given_number(&t, "written", times->written_ns);
+	add_given_number(&t, "effective", times->effective_ns);
+	draft->err |= t.err;
+	add(draft, "t", t.object);
+}
+
+static void add_oom(struct draft *draft, const struct journal_record *record)
+{
+	if (record->event == JOURNAL_OOM_ADJUSTMENT) {
+		add_text(draft, "oom_cgroup", record->cgroup);
+		add_number(draft, "added_memory", record->added_bytes);
+		add(draft, "adjusted_cgroups", json_array());
+	} else {
+		add_given_number(draft, "added_memory", record->added_bytes);
+	}
+	add_text(draft, "limit_cgroup", record->limit_cgroup);
+	add_given_number(draft, "trigger_pid", record->trigger_pid);
+	add_given_number(draft, "victim_pid", record->victim_pid);
+	add_text(draft, "victim_comm", record->victim_comm);
+}
+
+/* The record without its newline; the caller frees. NULL when memory is short. */
+static char *record_dump(const struct journal_record *record)
+{
+	json_auto_t *object = json_object();
+	struct draft draft = {.object = object};
+	bool is_exact;
+
+	add_now(&draft);
+	add_text(&draft, "event", journal_event_name(record->event));
+	is_exact = add_text(&draft, "cgroup", record->cgroup);
+	add_text(&draft, "target", record->target);
+	if (!is_exact)
+		add_hex(&draft, "cgroup_bytes", record->cgroup);
+	if (record->is_dry_run)
+		add(&draft, "dry_run", json_true());
+	add_given_number(&draft, "cgroup_id", record->cgroup_id);
+	if (record->knob) {
+		add_text(&draft, "knob", record->knob);
+		add_number(&draft, "old", record->old_bytes);
+		add_number(&draft, "new", record->new_bytes);
+	}
+	add_text(&draft, "reason", record->reason);
+	add_text(&draft, "detail", record->detail);
+	if (record->has_times)
+		add_times(&draft, &record->times);
+	add_given_number(&draft, "held_ns", record->held_ns);
+	add_oom(&draft, record);
+	add_given_number(&draft, "pid", record->pid);
+	add_text(&draft, "comm", record->comm);
+	add_text(&draft, "value", record->value);
+	add_text(&draft, "answer", record->answer);
+	if (record->has_count)
+		add_number(&draft, "count", record->count);
+	return draft.err ? NULL : json_dumps(object, DUMP_FLAGS);
+}
+
+/* One line, one write(2); a cut line is never continued, the next begins on a line of its own. */
+static int write_record(struct journal *journal, const struct journal_record *record)
+{
+	char *text = record_dump(record), *line;
+	ssize_t written;
+	int len, err = 0;
+
+	if (!text)
+		return -ENOMEM;
+	len = asprintf(&line, "%s%s\n", journal->is_torn ? "\n" : "", text);
+	free(text);
+	if (len < 0)
+		return -ENOMEM;
+	do
+		written = write(journal->fd, line, (size_t)len);
+	while (written < 0 && errno == EINTR);
+	if (written < 0)
+		err = -errno;
+	else if (written < len)
+		err = -ENOSPC; /* the disk filled up on the way */
+	if (written > 0)
+		journal->is_torn = line[written - 1] != '\n';
+	free(line);
+	return err;
+}
+
+static void count_dropped(struct journal *journal, int err)
+{
+	char name[256];
+
+	journal->dropped_cnt++;
+	if (journal->pending_cnt++)
+		return;
+	log_warning("cannot write to the journal '%s': %s, ignoring",
+		    text_escape(journal->file, strlen(journal->file), name, sizeof(name)),
+		    strerror(-err));
+}
+
+void journal__write(struct journal *journal, const struct journal_record *record)
+{
+	int err = 0;
+
+	if (!journal->file)
+		return;
+	if (journal->pending_cnt) {
+		struct journal_record lost = {
+			.event = JOURNAL_EVENTS_LOST,
+			.reason = "journal_full",
+			.count = journal->pending_cnt,
+			.has_count = true,
+		};
+
+		err = write_record(journal, &lost);
+		if (!err)
+			journal->pending_cnt = 0;
+	}
+	if (!err)
+		err = write_record(journal, record);
+	if (err)
+		count_dropped(journal, err);
+}
+
+uint64_t journal__dropped(const struct journal *journal)
+{
+	return journal->dropped_cnt;
+}
+
+/*
+ * O_NONBLOCK: a pipe whose reader stands still must not stop the controller. A pipe or terminal on
+ * standard output gets a description of its own, so that the flag does not reach the programs that
+ * share it; a file keeps the shared one, and with it the shared offset.
+ */
+static int open_standard_output(void)
+{
+	struct stat st;
+	int fd = -1;
+
+	if (fstat(STDOUT_FILENO, &st))
+		return -errno;
+	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))
+		fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Readable too, for the look at the last byte. */
+static int open_file(const char *file)
+{
+	int fd = open(file,
+		      O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+		      0640);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Takes FD in place of the one held. A torn tail that cannot be closed now waits for the next
+ * record. */
+static void take_fd(struct journal *journal, int fd)
+{
+	struct stat st;
+	char last = '\n';
+
+	if (journal->fd >= 0)
+		close(journal->fd);
+	journal->fd = fd;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    pread(fd, &last, 1, st.st_size - 1) != 1)
+		last = '\n';
+	journal->is_torn = last != '\n' && write(fd, "\n", 1) != 1;
+}
+
+static bool is_standard_output(const char *file)
+{
+	return !strcmp(file, "-");
+}
+
+int journal__open(const char *file, struct journal **ret_journal)
+{
+	struct journal *journal = calloc(1, sizeof(*journal));
+	int fd;
+
+	if (!journal)
+		return -ENOMEM;
+	journal->fd = -1;
+	if (file) {
+		journal->file = strdup(file);
+		if (!journal->file) {
+			free(journal);
+			return -ENOMEM;
+		}
+		fd = is_standard_output(file) ? open_standard_output() : open_file(file);
+		if (fd < 0) {
+			journal__close(journal);
+			return fd;
+		}
+		take_fd(journal, fd);
+		/* A reader gone or a size limit reached is a failed write, not our end. */
+		signal(SIGPIPE, SIG_IGN);
+		signal(SIGXFSZ, SIG_IGN);
+	}
+	*ret_journal = journal;
+	return 0;
+}
+
+int journal__reopen(struct journal *journal)
+{
+	int fd;
+
+	if (!journal->file || is_standard_output(journal->file))
+		return 0;
+	fd = open_file(journal->file);
+	if (fd < 0)
+		return fd;
+	take_fd(journal, fd);
+	return 0;
+}
+
+void journal__close(struct journal *journal)
+{
+	if (!journal)
+		return;
+	if (journal->fd >= 0)
+		close(journal->fd);
+	free(journal->file);
+	free(journal);
+}
