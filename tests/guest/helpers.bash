@@ -1,0 +1,247 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Owns what the guest tests share: cgroups, a running cgbpf, deadlines, assertions; never runs outside the guest.
+
+CGBPF=${CGBPF:-./cgbpf}
+WORKLOAD=${WORKLOAD:-build/workload}
+CGROUP_ROOT=/sys/fs/cgroup
+PIN_DIR=/sys/fs/bpf/cgbpf
+TEST_CGROUP=$CGROUP_ROOT/t-${BATS_SUITE_TEST_NUMBER:-0}
+JOURNAL=${BATS_TEST_TMPDIR:-/tmp}/journal
+CGBPF_STDERR=${BATS_TEST_TMPDIR:-/tmp}/stderr
+CGBPF_PID=''
+# Seconds. Generous: an emulated guest is ten times slower than a machine.
+DEADLINE=${DEADLINE:-60}
+
+# --- waiting -----------------------------------------------------------------------------------
+
+# wait_for SECONDS COMMAND...: until COMMAND succeeds.
+wait_for() {
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		if ((SECONDS >= deadline)); then
+			echo "deadline passed, still not: $*" >&2
+			return 1
+		fi
+		sleep 0.05
+	done
+}
+
+is_gone() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+# wait_stream FILE PID COMMAND...: COMMAND reads FILE as it grows and ends by itself; a dead PID ends the file.
+wait_stream() {
+	local file=$1 pid=$2 status=0 tail_pid
+	shift 2
+	exec {stream}< <(exec tail -n +1 -F --pid="$pid" "$file" 2>/dev/null 3>&-)
+	tail_pid=$!
+	timeout "$DEADLINE" "$@" <&"$stream" || status=$?
+	exec {stream}<&-
+	kill "$tail_pid" 2>/dev/null || true
+	return "$status"
+}
+
+# --- cgroups -----------------------------------------------------------------------------------
+
+# make_cgroup NAME [LIMIT]: prints its folder; NAME may have slashes. LIMIT becomes memory.max.
+make_cgroup() {
+	local dir=$TEST_CGROUP part rest=$1/
+	mkdir -p "$dir" || return
+	while [[ -n $rest ]]; do
+		part=${rest%%/*} rest=${rest#*/}
+		echo +memory >"$dir/cgroup.subtree_control" || return
+		dir=$dir/$part
+		[[ -d $dir ]] || mkdir "$dir" || return
+	done
+	[[ -z ${2:-} ]] || printf '%s\n' "$2" >"$dir/memory.max" || return
+	printf '%s\n' "$dir"
+}
+
+# The name cgbpf knows a cgroup by: its path below the root.
+path_of() {
+	printf '%s\n' "${1#"$CGROUP_ROOT"}"
+}
+
+is_unpopulated() {
+	grep -qx 'populated 0' "$1/cgroup.events"
+}
+
+# remove_cgroup FOLDER: with all that is in it.
+remove_cgroup() {
+	[[ -d $1 ]] || return 0
+	echo 1 >"$1/cgroup.kill" || return
+	wait_for "$DEADLINE" is_unpopulated "$1" || return
+	wait_for "$DEADLINE" find "$1" -depth -type d -exec rmdir {} + || return
+}
+
+limit_of() {
+	cat "$1/memory.max"
+}
+
+usage_of() {
+	cat "$1/memory.current"
+}
+
+oom_kills() {
+	awk '$1 == "oom_kill" { print $2 }' "$1/memory.events"
+}
+
+bytes() {
+	numfmt --from=iec "$1"
+}
+
+# --- workloads ---------------------------------------------------------------------------------
+
+# workload CGROUP SHAPE [OPTION]...: in the foreground, inside CGROUP from its first instruction.
+workload() {
+	local cgroup=$1 shape=$2
+	shift 2
+	"$WORKLOAD" "$shape" --cgroup "$cgroup" "$@"
+}
+
+# hold_memory CGROUP SIZE: returns once the memory is in use; HOLD_PID keeps it until it is killed.
+hold_memory() {
+	local ready
+	ready=$(mktemp -u "$BATS_TEST_TMPDIR/ready.XXXXXX")
+	"$WORKLOAD" holdmem --cgroup "$1" --bytes "$2" --ready-file "$ready" >/dev/null 3>&- &
+	HOLD_PID=$!
+	wait_for "$DEADLINE" is_ready_or_gone "$ready" "$HOLD_PID" && [[ -e $ready ]]
+}
+
+is_ready_or_gone() {
+	[[ -e $1 ]] || is_gone "$2"
+}
+
+# --- a running cgbpf ---------------------------------------------------------------------------
+
+# write_config PATH SOFT HARD [MEMORY KEYS]: a config with one target; sets CONFIG.
+write_config() {
+	CONFIG=$BATS_TEST_TMPDIR/cgbpf.yaml
+	cat >"$CONFIG" <<-END
+		targets:
+		  - name: test
+		    cgroup: "$1"
+		    memory: { soft: $2, hard: $3${4:+, $4} }
+	END
+}
+
+# start_cgbpf [OPTION]...: runs it in the background; returns once it governs. Sets CGBPF_PID.
+start_cgbpf() {
+	: >"$CGBPF_STDERR"
+	"$CGBPF" run --journal "$JOURNAL" "$@" >"$BATS_TEST_TMPDIR/stdout" 2>>"$CGBPF_STDERR" 3>&- &
+	CGBPF_PID=$!
+	wait_stream "$CGBPF_STDERR" "$CGBPF_PID" grep -q -m1 'ready: governing' && return
+	echo "cgbpf run did not get ready; it said:" >&2
+	cat "$CGBPF_STDERR" >&2
+	return 1
+}
+
+# stop_cgbpf [SIGNAL]: returns cgbpf's exit status.
+stop_cgbpf() {
+	local pid=$CGBPF_PID
+	kill -s "${1:-TERM}" "$pid" || return
+	if ! wait_for "$DEADLINE" is_gone "$pid"; then
+		kill -KILL "$pid"
+	fi
+	CGBPF_PID=''
+	wait "$pid"
+}
+
+# journal_has FILTER: is there a record for which this jq condition holds?
+journal_has() {
+	jq -ne "any(inputs; $1)" "$JOURNAL" >/dev/null
+}
+
+# wait_journal FILTER: prints the first such record, as soon as it is there.
+wait_journal() {
+	wait_stream "$JOURNAL" "${CGBPF_PID:-$$}" jq -cne "first(inputs | select($1))" && return
+	echo "no journal record with $1 in:" >&2
+	cat "$JOURNAL" >&2
+	return 1
+}
+
+# All of cgbpf's programs are called on_ and the kernel moment; unloading ends some time after exit.
+has_no_program() {
+	! bpftool -j prog show | jq -e 'any(.[]; .name // "" | startswith("on_"))' >/dev/null
+}
+
+# --- assertions --------------------------------------------------------------------------------
+
+fail() {
+	printf '%s\n' "$@" >&2
+	return 1
+}
+
+# assert_equal GOT EXPECTED [WHAT]
+assert_equal() {
+	[[ $1 == "$2" ]] || fail "${3:-value}: got '$1', expected '$2'"
+}
+
+assert_limit() {
+	local expected=$2
+	[[ $expected == max ]] || expected=$(bytes "$expected")
+	assert_equal "$(limit_of "$1")" "$expected" "memory.max of $(path_of "$1")"
+}
+
+assert_kills() {
+	assert_equal "$(oom_kills "$1")" "$2" "oom_kill of $(path_of "$1")"
+}
+
+assert_alive() {
+	! is_gone "$1" || fail "process $1 is gone"
+}
+
+assert_journal() {
+	journal_has "$1" || fail "no journal record with $1 in:" "$(cat "$JOURNAL")"
+}
+
+refute_journal() {
+	! journal_has "$1" || fail "journal record with $1:" "$(jq -c "select($1)" "$JOURNAL")"
+}
+
+assert_nothing_left() {
+	if [[ -e $PIN_DIR ]] && [[ -n $(ls -A "$PIN_DIR") ]]; then
+		fail "left under $PIN_DIR: $(ls -A "$PIN_DIR")"
+		return
+	fi
+	# bpftool is slow here: only where a cgbpf was started.
+	[[ ! -e $CGBPF_STDERR ]] || wait_for "$DEADLINE" has_no_program ||
+		fail "BPF programs of cgbpf are still loaded"
+}
+
+# skip_feature NAME: skips the test, in the feature's own words, where doctor says that it is missing.
+skip_feature() {
+	local lost
+	lost=$("$CGBPF" doctor --json |
+		jq -r --arg name "$1" '.features[] | select(.name == $name and (.available | not)) | .lost')
+	[[ -z $lost ]] || skip "$1: $lost"
+}
+
+# --- after each test ---------------------------------------------------------------------------
+
+# Ends what the test left, then fails if it left something in the kernel. For files with a teardown of their own.
+end_test() {
+	local status=0 pid
+	if [[ -n $CGBPF_PID ]] && ! is_gone "$CGBPF_PID"; then
+		stop_cgbpf TERM || status=1
+	fi
+	remove_cgroup "$TEST_CGROUP" || status=1
+	for pid in $(jobs -p); do
+		kill -KILL "$pid" 2>/dev/null || true
+	done
+	assert_nothing_left || status=1
+	# The next test must not pay for this one.
+	[[ ! -e $PIN_DIR ]] || rm -rf "$PIN_DIR"
+	if [[ -z ${BATS_TEST_COMPLETED:-} && -s $CGBPF_STDERR ]]; then
+		echo "cgbpf said:"
+		cat "$CGBPF_STDERR"
+	fi
+	return "$status"
+}
+
+teardown() {
+	end_test
+}
