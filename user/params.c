@@ -149,7 +149,7 @@ static int read_option(const struct command *command, const struct param *params
 	else if (!*value)
 		why = "has an empty value";
 	else if (!word.value && value[0] == '-' && value[1]) /* "-" alone is standard output */
-		why = "needs a value, and an option follows";
+		why = "needs a value; one that begins with '-' goes behind '='";
 	if (why) {
 		log_error("%s: option '%s' %s (see 'cgbpf help %s')", command->name, word.shown,
 			  why, command->name);
@@ -269,7 +269,11 @@ void params_print_help(const struct command *command, const struct param *params
 			indent = len;
 	}
 	printf("Usage: cgbpf %s [OPTIONS]\n\n", command->name);
-	print_wrapped(command->description ? command->description : command->summary, 0, 0);
+	print_wrapped(command->summary, 0, 0);
+	if (command->description) {
+		putchar('\n');
+		print_wrapped(command->description, 0, 0);
+	}
 	printf("\nOptions:\n");
 	for (const struct param *param = params; param->name; param++)
 		print_option(param, indent);

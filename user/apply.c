@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Writes limits: ledger first, one pwrite a value, read back. It never decides, and nobody else
+ * writes. */
+#include "user/apply.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/cgfs.h"
+#include "user/ledger.h"
+#include "user/units.h"
+
+/* What one call to memory.reclaim is asked for: small, so that a signal or a deadline is never far.
+ */
+#define RECLAIM_CHUNK_BYTES (16ULL << 20)
+#define RECLAIM_TRIES 64
+/* Reclaim is given up after this long; exit has to be done within a second. */
+#define RECLAIM_MOST_NS (400 * 1000000ULL)
+
+uint64_t apply_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+static struct cgbpf_ledger_key key_of(uint64_t id)
+{
+	return (struct cgbpf_ledger_key){.cgroup_id = id, .knob = CGBPF_KNOB_MEMORY_MAX};
+}
+
+static void format_limit(uint64_t bytes, char *buf, size_t len)
+{
+	if (bytes == UINT64_MAX)
+		snprintf(buf, len, "max");
+	else
+		snprintf(buf, len, "%" PRIu64, bytes);
+}
+
+/*
+ * O_NONBLOCK: newer kernels then leave out the reclaim in memory_max_write(); older ones accept the
+ * flag and do not look at it.
+ */
+int apply__open_limit(int dir_fd, int *ret_fd)
+{
+	int fd = openat(dir_fd, "memory.max", O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	*ret_fd = fd;
+	return 0;
+}
+
+static int write_whole(int fd, const char *value)
+{
+	size_t len = strlen(value);
+	ssize_t written;
+
+	do
+		written = pwrite(fd, value, len, 0);
+	while (written < 0 && errno == EINTR);
+	if (written < 0)
+		return -errno;
+	return (size_t)written == len ? 0 : -EIO;
+}
+
+static int read_back(int fd, uint64_t *ret_bytes)
+{
+	char text[32];
+	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+
+	if (len < 0)
+		return -errno;
+	text[len] = '\0';
+	return units_parse_limit(text, ret_bytes);
+}
+
+int apply__remember(const struct apply *apply, const struct group *group, const char *original)
+{
+	struct cgbpf_ledger_key key = key_of(group->id);
+	int err;
+
+	if (apply->is_dry_run)
+		return 0;
+	err = ledger__remember(apply->ledger_fd, &key, original, group->target);
+	return err == -EEXIST ? 0 : err;
+}
+
+void apply__amend(const struct apply *apply, uint64_t id, uint64_t original_bytes)
+{
+	struct cgbpf_ledger_key key = key_of(id);
+	char value[24];
+
+	format_limit(original_bytes, value, sizeof(value));
+	if (!apply->is_dry_run)
+		ledger__amend(apply->ledger_fd, &key, value);
+}
+
+void apply__forget(const struct apply *apply, uint64_t id)
+{
+	struct cgbpf_ledger_key key = key_of(id);
+
+	if (!apply->is_dry_run)
+		ledger__forget(apply->ledger_fd, &key);
+}
+
+int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_bytes,
+		 uint64_t *ret_written_ns)
+{
+	struct cgbpf_ledger_key key = key_of(group->id);
+	uint64_t effective = 0;
+	char value[24];
+	int err;
+
+	if (apply->is_dry_run) {
+		*ret_written_ns = apply_now_ns();
+		return 0;
+	}
+	format_limit(limit_bytes, value, sizeof(value));
+	err = ledger__intend(apply->ledger_fd, &key, value);
+	if (!err) {
+		err = write_whole(group->max_fd, value);
+		if (err)
+			ledger__retract(apply->ledger_fd, &key);
+	}
+	*ret_written_ns = apply_now_ns();
+	if (!err)
+		err = read_back(group->max_fd, &effective);
+	if (err)
+		return err;
+	group->limit_bytes = effective;
+	return effective == limit_bytes ? 0 : -EIO;
+}
+
+/* Takes page cache until LIMIT leaves the margin. memory.reclaim takes what it can and never kills.
+ */
+static int make_room(const struct apply *apply, int dir_fd, uint64_t limit_bytes)
+{
+	uint64_t began_ns = apply_now_ns();
+
+	for (int i = 0; i < RECLAIM_TRIES; i++) {
+		struct memory_look look;
+		uint64_t margin, ask;
+		char value[24];
+		int err, fd;
+
+		err = cgfs_look(dir_fd, &look);
+		if (err)
+			return err;
+		margin = decide_memory_margin(look.fixed_bytes, apply->cpus);
+		if (look.current_bytes + margin <= limit_bytes)
+			return 0;
+		if (look.fixed_bytes + margin > limit_bytes ||
+		    apply_now_ns() - began_ns > RECLAIM_MOST_NS)
+			return -EBUSY;
+		ask = look.current_bytes + margin - limit_bytes;
+		format_limit(ask < RECLAIM_CHUNK_BYTES ? ask : RECLAIM_CHUNK_BYTES, value,
+			     sizeof(value));
+		fd = openat(dir_fd, "memory.reclaim", O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			return errno == ENOENT ? -EBUSY : -errno;
+		/* EAGAIN: less than asked was found; the next look tells. */
+		err = write(fd, value, strlen(value)) < 0 && errno != EAGAIN && errno != EINTR
+			      ? -errno
+			      : 0;
+		close(fd);
+		if (err)
+			return err;
+	}
+	return -EBUSY;
+}
+
+int apply__original(const struct apply *apply, uint64_t id, int dir_fd, const char *value,
+		    bool is_forced)
+{
+	struct cgbpf_ledger_key key = key_of(id);
+	uint64_t limit_bytes;
+	int fd, err;
+
+	if (apply->is_dry_run)
+		return 0;
+	err = units_parse_limit(value, &limit_bytes);
+	if (!err && !is_forced && limit_bytes != UINT64_MAX)
+		err = make_room(apply, dir_fd, limit_bytes);
+	if (!err)
+		err = apply__open_limit(dir_fd, &fd);
+	if (err)
+		return err;
+	err = ledger__intend(apply->ledger_fd, &key, value);
+	if (!err) {
+		err = write_whole(fd, value);
+		if (err)
+			ledger__retract(apply->ledger_fd, &key);
+	}
+	close(fd);
+	return err;
+}
+
+int apply__lower(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes)
+{
+	char value[24];
+
+	format_limit(limit_bytes, value, sizeof(value));
+	return apply__original(apply, id, dir_fd, value, false);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The only writer of cgroup files. Every write is in the ledger before it happens, is one pwrite(2)
+ * of a whole value, and is read back. It never decides.
+ */
+#ifndef CGBPF_APPLY_H
+#define CGBPF_APPLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/abi.h"
+#include "user/group.h"
+
+struct apply {
+	int ledger_fd;
+	bool is_dry_run; /* everything happens but the writes */
+	unsigned int cpus;
+};
+
+/* All return 0 or a negative errno; a vanished cgroup is cgfs_is_gone(). */
+
+/* Opens memory.max for apply__raise. */
+int apply__open_limit(int dir_fd, int *ret_fd);
+
+/* Puts the value from before us into the ledger, unless one is there already. */
+int apply__remember(const struct apply *apply, const struct group *group, const char *original);
+/* Somebody else's word becomes what goes back in the end. */
+void apply__amend(const struct apply *apply, uint64_t id, uint64_t original_bytes);
+void apply__forget(const struct apply *apply, uint64_t id);
+
+/*
+ * Raises GROUP's limit; no allocation, no reclaim, nothing to wait for. Sets group->limit_bytes.
+ * *RET_WRITTEN_NS: when the kernel had taken it. -EIO: read back, it was another value.
+ */
+int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_bytes,
+		 uint64_t *ret_written_ns);
+
+/*
+ * Lowers a limit, after making room by reclaim of page cache if LIMIT lies under present use. Never
+ * under what is in use plus the margin: then -EBUSY and nothing was changed. May take long: not for
+ * the rescuing thread. DIR_FD is the cgroup's folder.
+ */
+int apply__lower(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes);
+
+/*
+ * Writes VALUE, a limit from the ledger, byte for byte; with the care of apply__lower unless
+ * IS_FORCED: then the kernel may kill.
+ */
+int apply__original(const struct apply *apply, uint64_t id, int dir_fd, const char *value,
+		    bool is_forced);
+
+uint64_t apply_now_ns(void); /* CLOCK_MONOTONIC, as the kernel side stamps */
+
+#endif

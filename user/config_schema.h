@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The table of all configuration keys: what each accepts and what it means. It never reads a file.
+ */
+#ifndef CGBPF_CONFIG_SCHEMA_H
+#define CGBPF_CONFIG_SCHEMA_H
+
+#include <stddef.h>
+
+/* A mapping in the file: which keys may stand in it, and what object they fill. */
+enum schema_place {
+	PLACE_FILE = 1, /* struct config */
+	PLACE_MACHINE = 2, /* struct config */
+	PLACE_DEFAULTS = 3, /* struct config */
+	PLACE_TARGET = 4, /* struct target_config */
+	PLACE_MEMORY = 5, /* struct memory_config */
+};
+
+enum schema_shape {
+	SHAPE_VALUE = 1, /* one scalar, read by .parse */
+	SHAPE_MAPPING = 2, /* keys of the place .inside */
+	SHAPE_LIST = 3, /* mappings of the place .inside */
+	SHAPE_LATER = 4, /* known, but not in this version */
+};
+
+struct schema_key {
+	enum schema_place place;
+	const char *key;
+	enum schema_shape shape;
+	enum schema_place inside;
+	size_t offset; /* in the object of .place */
+	/* Fills what AT points to. 0; -EINVAL (not such a value), -ERANGE (outside min and max),
+	 * -ENOMEM. *RET_WHY, where it is set, says more than "wants .unit". */
+	int (*parse)(const struct schema_key *key, const char *text, void *at,
+		     const char **ret_why);
+	int kind; /* enum target_kind, of the keys that choose one */
+	const char *min, *max, *fallback; /* as one would write them; NULL: none */
+	const char *unit; /* "a size such as 64M" */
+	const char *sentence;
+};
+
+/* In the order in which they are read; the last has no .key. */
+extern const struct schema_key schema_keys[];
+
+/* The key of this name in PLACE, or NULL. */
+const struct schema_key *schema_find(enum schema_place place, const char *name, size_t name_len);
+/* The key in PLACE that NAME misses by one character or by case, or NULL. */
+const struct schema_key *schema_find_near(enum schema_place place, const char *name);
+/* Writes the fallbacks of PLACE into OBJECT; a negative errno otherwise. */
+int schema_set_fallbacks(enum schema_place place, void *object);
+/* Gives a target without a name one made from its match. */
+void schema_name_target(char *name, size_t len, const char *match);
+
+#endif

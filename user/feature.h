@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The one table of what cgbpf can use of a kernel and a host; loader, doctor and tests read it. It
+ * never loads a program. */
+#ifndef CGBPF_FEATURE_H
+#define CGBPF_FEATURE_H
+
+#include <stdbool.h>
+
+enum feature {
+	FEATURE_ROOT = 0,
+	FEATURE_CGROUP2,
+	FEATURE_MEMORY_CONTROLLER,
+	FEATURE_BTF,
+	FEATURE_BPFFS,
+	FEATURE_FTRACE,
+	FEATURE_BPF_LOOP,
+	FEATURE_CHARGE,
+	FEATURE_OOM,
+	FEATURE_KILL_TASK,
+	FEATURE_KILL_FUNCTION,
+	FEATURE_LIFE,
+	FEATURE_WRITE,
+	FEATURE_RECLAIM,
+	FEATURE_PSI,
+	FEATURE_MAX
+};
+
+struct feature_row {
+	const char *name; /* for --json and for tests */
+	const char *what; /* what was looked for */
+	const char *lost; /* what is lost without it */
+	const char *cure; /* what to do about it */
+	bool is_required; /* `run` cannot do without */
+	const char *program; /* BPF program that needs it; NULL: none */
+};
+
+struct features {
+	bool has[FEATURE_MAX];
+	int err[FEATURE_MAX]; /* negative errno where asking failed */
+};
+
+const struct feature_row *feature_row(enum feature feature);
+/* Asks this kernel and host. Needs no privilege, but sees less without. */
+void features_probe(struct features *ret_features);
+/* The first required feature that is missing, or FEATURE_MAX. */
+enum feature features_missing(const struct features *features);
+/* Programs whose feature is there, and whose better alternative is not. */
+bool features_want_program(const struct features *features, const char *program);
+
+#endif

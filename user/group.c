@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Owns the table of governed cgroups. It never reads a cgroup file and never decides. */
+#include "user/group.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "bpf/abi.h"
+
+#define BUCKETS 4096
+
+static size_t bucket_of(uint64_t id)
+{
+	/* Ids are counted up by kernfs: their low bits spread well. */
+	return (id ^ id >> 32) % BUCKETS;
+}
+
+int groups__init(struct groups *groups)
+{
+	pthread_mutexattr_t attr;
+
+	groups->buckets = calloc(BUCKETS, sizeof(*groups->buckets));
+	if (!groups->buckets)
+		return -ENOMEM;
+	groups->cnt = groups->raised_cnt = 0;
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+	pthread_mutex_init(&groups->lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+	return 0;
+}
+
+void groups__free(struct groups *groups)
+{
+	struct group *group, *next;
+
+	if (!groups->buckets)
+		return;
+	for (group = groups__next(groups, NULL); group; group = next) {
+		next = groups__next(groups, group);
+		group__free(group);
+	}
+	free(groups->buckets);
+	groups->buckets = NULL;
+	pthread_mutex_destroy(&groups->lock);
+}
+
+int groups__add(struct groups *groups, struct group *group)
+{
+	struct group **bucket = &groups->buckets[bucket_of(group->id)];
+
+	if (groups->cnt >= CGBPF_MAX_GOVERNED)
+		return -ENOSPC;
+	group->next = *bucket;
+	*bucket = group;
+	groups->cnt++;
+	return 0;
+}
+
+struct group *groups__find(struct groups *groups, uint64_t id)
+{
+	struct group *group = groups->buckets[bucket_of(id)];
+
+	while (group && group->id != id)
+		group = group->next;
+	return group;
+}
+
+struct group *groups__take(struct groups *groups, uint64_t id)
+{
+	struct group **link = &groups->buckets[bucket_of(id)], *group;
+
+	while (*link && (*link)->id != id)
+		link = &(*link)->next;
+	group = *link;
+	if (group) {
+		*link = group->next;
+		groups->cnt--;
+	}
+	return group;
+}
+
+struct group *groups__next(struct groups *groups, const struct group *group)
+{
+	size_t bucket = 0;
+
+	if (group && group->next)
+		return group->next;
+	if (group)
+		bucket = bucket_of(group->id) + 1;
+	for (; bucket < BUCKETS; bucket++)
+		if (groups->buckets[bucket])
+			return groups->buckets[bucket];
+	return NULL;
+}
+
+void group__free(struct group *group)
+{
+	if (!group)
+		return;
+	if (group->dir_fd >= 0)
+		close(group->dir_fd);
+	if (group->max_fd >= 0)
+		close(group->max_fd);
+	free(group->path);
+	free(group);
+}

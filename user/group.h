@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The governed cgroups, by id. It never reads a cgroup file and never decides.
+ *
+ * Shared by the rescuing and the main thread: whoever touches a group holds the table's lock, and
+ * does not wait for a disk, a reclaim or another process while holding it.
+ */
+#ifndef CGBPF_GROUP_H
+#define CGBPF_GROUP_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "user/config.h"
+#include "user/decide_memory.h"
+
+#define GROUP_REASSERTS_MAX 3
+
+struct group {
+	uint64_t id;
+	char *path; /* below the root, raw bytes */
+	char target[CONFIG_NAME_MAX + 1];
+	enum foreign_policy on_foreign_write;
+	uint64_t return_after_ns;
+	uint64_t hold_ns;
+	struct memory_rule rule;
+	int dir_fd;
+	int max_fd; /* memory.max, kept open for raises */
+	uint64_t limit_bytes; /* what we last wrote or found */
+	uint64_t made_ns; /* CLOCK_MONOTONIC of its cgroup_mkdir; 0: it was there before us */
+	uint64_t unused_bytes; /* granted and, when last seen, not in use: promised to this group */
+	uint64_t look_file_bytes; /* page cache of it and all below, when last looked */
+	uint64_t look_ns;
+	uint64_t calm_since_ns; /* could do with less since; 0: cannot */
+	uint64_t reasserts_ns[GROUP_REASSERTS_MAX];
+	bool is_stopped; /* an administrator's value is obeyed: no rule until a reload */
+	bool is_shrinking; /* the main thread is in the kernel with a lower limit for it */
+	bool is_hard_said;
+	bool is_marked; /* reload: still wanted */
+	struct group *next;
+};
+
+struct groups {
+	pthread_mutex_t lock; /* priority inheriting: the rescuer waits for nobody of lower rank */
+	struct group **buckets;
+	size_t cnt, raised_cnt;
+};
+
+int groups__init(struct groups *groups);
+void groups__free(struct groups *groups);
+/* Takes ownership of GROUP. -ENOSPC when CGBPF_MAX_GOVERNED are governed. */
+int groups__add(struct groups *groups, struct group *group);
+struct group *groups__find(struct groups *groups, uint64_t id);
+/* Unlinks; the caller frees with group__free. */
+struct group *groups__take(struct groups *groups, uint64_t id);
+/* One after another, in no order; NULL begins and ends. GROUP may be taken out once its successor
+ * is known. */
+struct group *groups__next(struct groups *groups, const struct group *group);
+void group__free(struct group *group);
+
+#endif

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Keeps originals in the pinned map `ledger`. It never touches a cgroup file and never decides what
+ * goes back. */
+#include "user/ledger.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static void set(char *field, size_t len, const char *text)
+{
+	snprintf(field, len, "%s", text);
+}
+
+static void sign(struct cgbpf_ledger_entry *entry)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	entry->changed_ns = (__u64)now.tv_sec * 1000000000ULL + now.tv_nsec;
+	entry->writer_pid = getpid();
+	entry->version = CGBPF_ABI_VERSION;
+}
+
+int ledger__open_pinned(int *ret_map_fd)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	int fd = bpf_obj_get(CGBPF_PIN_LEDGER);
+
+	if (fd < 0)
+		return fd;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) || info.type != BPF_MAP_TYPE_HASH ||
+	    info.key_size != sizeof(struct cgbpf_ledger_key) ||
+	    info.value_size != sizeof(struct cgbpf_ledger_entry)) {
+		close(fd);
+		return -EINVAL;
+	}
+	*ret_map_fd = fd;
+	return 0;
+}
+
+int ledger__get(int map_fd, const struct cgbpf_ledger_key *key,
+		struct cgbpf_ledger_entry *ret_entry)
+{
+	struct cgbpf_ledger_entry entry;
+	int err = bpf_map_lookup_elem_flags(map_fd, key, &entry, BPF_F_LOCK);
+
+	if (err)
+		return err;
+	entry.original[sizeof(entry.original) - 1] = '\0';
+	entry.previous[sizeof(entry.previous) - 1] = '\0';
+	entry.current[sizeof(entry.current) - 1] = '\0';
+	entry.target[sizeof(entry.target) - 1] = '\0';
+	*ret_entry = entry;
+	return 0;
+}
+
+int ledger__remember(int map_fd, const struct cgbpf_ledger_key *key, const char *original,
+		     const char *target)
+{
+	struct cgbpf_ledger_entry entry = {};
+
+	set(entry.original, sizeof(entry.original), original);
+	set(entry.previous, sizeof(entry.previous), original);
+	set(entry.current, sizeof(entry.current), original);
+	set(entry.target, sizeof(entry.target), target);
+	sign(&entry);
+	return bpf_map_update_elem(map_fd, key, &entry, BPF_NOEXIST);
+}
+
+int ledger__amend(int map_fd, const struct cgbpf_ledger_key *key, const char *original)
+{
+	struct cgbpf_ledger_entry entry;
+	int err = ledger__get(map_fd, key, &entry);
+
+	if (err)
+		return err;
+	set(entry.original, sizeof(entry.original), original);
+	sign(&entry);
+	return bpf_map_update_elem(map_fd, key, &entry, BPF_EXIST | BPF_F_LOCK);
+}
+
+int ledger__intend(int map_fd, const struct cgbpf_ledger_key *key, const char *next)
+{
+	struct cgbpf_ledger_entry entry;
+	int err = ledger__get(map_fd, key, &entry);
+
+	if (err)
+		return err;
+	memcpy(entry.previous, entry.current, sizeof(entry.previous));
+	memset(entry.current, 0, sizeof(entry.current));
+	set(entry.current, sizeof(entry.current), next);
+	sign(&entry);
+	return bpf_map_update_elem(map_fd, key, &entry, BPF_EXIST | BPF_F_LOCK);
+}
+
+int ledger__retract(int map_fd, const struct cgbpf_ledger_key *key)
+{
+	struct cgbpf_ledger_entry entry;
+	int err = ledger__get(map_fd, key, &entry);
+
+	if (err)
+		return err;
+	memcpy(entry.current, entry.previous, sizeof(entry.current));
+	return bpf_map_update_elem(map_fd, key, &entry, BPF_EXIST | BPF_F_LOCK);
+}
+
+int ledger__forget(int map_fd, const struct cgbpf_ledger_key *key)
+{
+	return bpf_map_delete_elem(map_fd, key);
+}
+
+int ledger__each(int map_fd, ledger_visit visit, void *context)
+{
+	struct cgbpf_ledger_key *keys = NULL, *last = NULL, key;
+	struct cgbpf_ledger_entry entry;
+	size_t cnt = 0, room = 0;
+	int err = 0;
+
+	while (!bpf_map_get_next_key(map_fd, last, &key)) {
+		if (cnt == room) {
+			struct cgbpf_ledger_key *more;
+
+			room = room ? 2 * room : 64;
+			more = realloc(keys, room * sizeof(*keys));
+			if (!more) {
+				free(keys);
+				return -ENOMEM;
+			}
+			keys = more;
+		}
+		keys[cnt] = key;
+		last = &keys[cnt++];
+	}
+	for (size_t i = 0; i < cnt && err >= 0; i++)
+		if (!ledger__get(map_fd, &keys[i], &entry))
+			err = visit(context, &keys[i], &entry);
+	free(keys);
+	return err < 0 ? err : 0;
+}
+
+bool ledger_is_ours(const struct cgbpf_ledger_entry *entry, const char *value)
+{
+	return strcmp(value, entry->current) == 0 || strcmp(value, entry->previous) == 0;
+}

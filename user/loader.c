@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Owns the BPF object from open to close. It never decides and never writes a cgroup file. */
+#include "user/loader.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cgbpf.skel.h"
+#include "user/ledger.h"
+#include "user/log.h"
+
+struct loader {
+	struct cgbpf *skel;
+	struct cgbpf_stats *stats;
+};
+
+static int to_log(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char text[1024];
+
+	vsnprintf(text, sizeof(text), format, args);
+	text[strcspn(text, "\n")] = '\0';
+	if (level == LIBBPF_WARN)
+		log_debug("%s", text);
+	return 0;
+}
+
+/* "0-3" or "0": the last number is the highest possible node. */
+static unsigned int nodes_cnt(void)
+{
+	FILE *f = fopen("/sys/devices/system/node/possible", "re");
+	unsigned int first = 0, last = 0;
+
+	if (f) {
+		if (fscanf(f, "%u-%u", &first, &last) < 2)
+			last = first;
+		fclose(f);
+	}
+	return last + 1;
+}
+
+static void configure(struct cgbpf *skel, const struct features *features)
+{
+	struct bpf_program *program;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	skel->rodata->cfg_own_tgid = getpid();
+	skel->rodata->cfg_nodes_cnt = nodes_cnt();
+	skel->rodata->cfg_holders_max = cpus > 1 ? (int)cpus - 1 : 1;
+	bpf_object__for_each_program(program, skel->obj)
+	{
+		bool wanted = features_want_program(features, bpf_program__name(program));
+
+		bpf_program__set_autoload(program, wanted);
+	}
+}
+
+/* Pins of a run that did not end in order; its programs went with it. The ledger is not among them.
+ */
+static void remove_stale_pins(void)
+{
+	unlink(CGBPF_PIN_RULES);
+	unlink(CGBPF_PIN_CGROUPS);
+	unlink(CGBPF_PIN_STATS);
+}
+
+static int take_over_ledger(struct cgbpf *skel)
+{
+	int fd, err = ledger__open_pinned(&fd);
+
+	if (err == -ENOENT)
+		return 0;
+	if (err)
+		return err;
+	err = bpf_map__reuse_fd(skel->maps.ledger, fd);
+	close(fd);
+	return err;
+}
+
+static int pin_all(struct cgbpf *skel)
+{
+	struct {
+		struct bpf_map *map;
+		const char *path;
+	} pins[] = {
+		{skel->maps.rules, CGBPF_PIN_RULES},
+		{skel->maps.cgroups, CGBPF_PIN_CGROUPS},
+		{skel->maps.stats, CGBPF_PIN_STATS},
+		{skel->maps.ledger, CGBPF_PIN_LEDGER},
+	};
+
+	for (size_t i = 0; i < sizeof(pins) / sizeof(*pins); i++) {
+		int err = bpf_obj_pin(bpf_map__fd(pins[i].map), pins[i].path);
+
+		if (err && !(err == -EEXIST && pins[i].map == skel->maps.ledger))
+			return err;
+	}
+	return 0;
+}
+
+int loader__open(const struct features *features, struct loader **ret_loader)
+{
+	struct loader *loader = calloc(1, sizeof(*loader));
+	int err;
+
+	if (!loader)
+		return -ENOMEM;
+	libbpf_set_print(to_log);
+	loader->skel = cgbpf__open();
+	if (!loader->skel) {
+		err = -errno;
+		goto fail;
+	}
+	configure(loader->skel, features);
+	if (mkdir(CGBPF_PIN_DIR, 0700) < 0 && errno != EEXIST) {
+		err = -errno;
+		goto fail;
+	}
+	remove_stale_pins();
+	err = take_over_ledger(loader->skel);
+	if (!err)
+		err = cgbpf__load(loader->skel);
+	if (!err)
+		err = pin_all(loader->skel);
+	if (err)
+		goto fail;
+	loader->stats = mmap(NULL, sizeof(*loader->stats), PROT_READ | PROT_WRITE, MAP_SHARED,
+			     bpf_map__fd(loader->skel->maps.stats), 0);
+	if (loader->stats == MAP_FAILED) {
+		err = -errno;
+		loader->stats = NULL;
+		goto fail;
+	}
+	loader->stats->abi_version = CGBPF_ABI_VERSION;
+	*ret_loader = loader;
+	return 0;
+
+fail:
+	loader__close(loader);
+	return err;
+}
+
+int loader__attach(struct loader *loader, const char **ret_program)
+{
+	struct bpf_object_skeleton *skeleton = loader->skel->skeleton;
+
+	for (int i = 0; i < skeleton->prog_cnt; i++) {
+		struct bpf_program *program = *skeleton->progs[i].prog;
+
+		if (!bpf_program__autoload(program))
+			continue;
+		*skeleton->progs[i].link = bpf_program__attach(program);
+		if (!*skeleton->progs[i].link) {
+			*ret_program = bpf_program__name(program);
+			return -errno;
+		}
+	}
+	return 0;
+}
+
+void loader__detach(struct loader *loader)
+{
+	cgbpf__detach(loader->skel);
+}
+
+static bool ledger_is_empty(int map_fd)
+{
+	struct cgbpf_ledger_key key;
+
+	return bpf_map_get_next_key(map_fd, NULL, &key) != 0;
+}
+
+void loader__close(struct loader *loader)
+{
+	if (!loader)
+		return;
+	if (loader->skel) {
+		int ledger = bpf_map__fd(loader->skel->maps.ledger);
+
+		loader__detach(loader);
+		remove_stale_pins();
+		if (ledger >= 0 && ledger_is_empty(ledger))
+			unlink(CGBPF_PIN_LEDGER);
+		rmdir(CGBPF_PIN_DIR);
+		cgbpf__destroy(loader->skel);
+	}
+	if (loader->stats)
+		munmap(loader->stats, sizeof(*loader->stats));
+	free(loader);
+}
+
+int loader__urgent_fd(const struct loader *loader)
+{
+	return bpf_map__fd(loader->skel->maps.urgent);
+}
+
+int loader__notes_fd(const struct loader *loader)
+{
+	return bpf_map__fd(loader->skel->maps.notes);
+}
+
+int loader__ledger_fd(const struct loader *loader)
+{
+	return bpf_map__fd(loader->skel->maps.ledger);
+}
+
+const struct cgbpf_stats *loader__stats(const struct loader *loader)
+{
+	return loader->stats;
+}
+
+int loader__set_rule(struct loader *loader, uint64_t cgroup_id, const struct cgbpf_rule *rule)
+{
+	struct cgbpf_cgroup none = {};
+	int err;
+
+	/* The state first: a rule without one is not acted on. */
+	err = bpf_map_update_elem(bpf_map__fd(loader->skel->maps.cgroups), &cgroup_id, &none,
+				  BPF_NOEXIST);
+	if (err && err != -EEXIST)
+		return err;
+	return bpf_map_update_elem(bpf_map__fd(loader->skel->maps.rules), &cgroup_id, rule,
+				   BPF_ANY);
+}
+
+void loader__drop_rule(struct loader *loader, uint64_t cgroup_id)
+{
+	bpf_map_delete_elem(bpf_map__fd(loader->skel->maps.rules), &cgroup_id);
+	bpf_map_delete_elem(bpf_map__fd(loader->skel->maps.cgroups), &cgroup_id);
+}
+
+int loader__seen(const struct loader *loader, uint64_t cgroup_id, struct cgbpf_cgroup *ret_seen)
+{
+	return bpf_map_lookup_elem(bpf_map__fd(loader->skel->maps.cgroups), &cgroup_id, ret_seen);
+}
+
+void loader__set_rescuer(struct loader *loader, uint32_t tid)
+{
+	loader->skel->bss->rescuer_tid = tid;
+}
+
+void loader__set_reaction(struct loader *loader, uint64_t reaction_us)
+{
+	loader->skel->data->reaction_us = reaction_us;
+}
