@@ -1,61 +1,23 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Owns what the guest tests share: cgroups, a running cgbpf, deadlines, assertions; never runs outside the guest.
+# Owns what the guest tests share beside bench/live.sh: cgroups of a test, assertions, its end; never runs outside the guest.
 
-CGBPF=${CGBPF:-./cgbpf}
-WORKLOAD=${WORKLOAD:-build/workload}
-CGROUP_ROOT=/sys/fs/cgroup
-PIN_DIR=/sys/fs/bpf/cgbpf
+LIVE_DIR=${BATS_TEST_TMPDIR:-}
+# shellcheck source=bench/live.sh
+. "${BASH_SOURCE[0]%/*}/../../bench/live.sh"
 TEST_CGROUP=$CGROUP_ROOT/t-${BATS_SUITE_TEST_NUMBER:-0}
-JOURNAL=${BATS_TEST_TMPDIR:-/tmp}/journal
-CGBPF_STDERR=${BATS_TEST_TMPDIR:-/tmp}/stderr
-CGBPF_PID=''
-# Seconds. Generous: an emulated guest is ten times slower than a machine.
-DEADLINE=${DEADLINE:-60}
-
-# --- waiting -----------------------------------------------------------------------------------
-
-# wait_for SECONDS COMMAND...: until COMMAND succeeds.
-wait_for() {
-	local deadline=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		if ((SECONDS >= deadline)); then
-			echo "deadline passed, still not: $*" >&2
-			return 1
-		fi
-		sleep 0.05
-	done
-}
-
-is_gone() {
-	! kill -0 "$1" 2>/dev/null
-}
-
-# wait_stream FILE PID COMMAND...: COMMAND reads FILE as it grows and ends by itself; a dead PID ends the file.
-wait_stream() {
-	local file=$1 pid=$2 status=0 tail_pid
-	shift 2
-	exec {stream}< <(exec tail -n +1 -F --pid="$pid" "$file" 2>/dev/null 3>&-)
-	tail_pid=$!
-	timeout "$DEADLINE" "$@" <&"$stream" || status=$?
-	exec {stream}<&-
-	kill "$tail_pid" 2>/dev/null || true
-	return "$status"
-}
 
 # --- cgroups -----------------------------------------------------------------------------------
 
 # make_cgroup NAME [LIMIT]: prints its folder; NAME may have slashes. LIMIT becomes memory.max.
 make_cgroup() {
 	local dir=$TEST_CGROUP part rest=$1/
-	mkdir -p "$dir" || return
 	while [[ -n $rest ]]; do
 		part=${rest%%/*} rest=${rest#*/}
-		echo +memory >"$dir/cgroup.subtree_control" || return
+		make_parent "$dir" || return
 		dir=$dir/$part
-		[[ -d $dir ]] || mkdir "$dir" || return
 	done
+	mkdir -p "$dir" || return
 	[[ -z ${2:-} ]] || printf '%s\n' "$2" >"$dir/memory.max" || return
 	printf '%s\n' "$dir"
 }
@@ -65,28 +27,12 @@ path_of() {
 	printf '%s\n' "${1#"$CGROUP_ROOT"}"
 }
 
-is_unpopulated() {
-	grep -qx 'populated 0' "$1/cgroup.events"
-}
-
-# remove_cgroup FOLDER: with all that is in it.
-remove_cgroup() {
-	[[ -d $1 ]] || return 0
-	echo 1 >"$1/cgroup.kill" || return
-	wait_for "$DEADLINE" is_unpopulated "$1" || return
-	wait_for "$DEADLINE" find "$1" -depth -type d -exec rmdir {} + || return
-}
-
 limit_of() {
 	cat "$1/memory.max"
 }
 
 usage_of() {
 	cat "$1/memory.current"
-}
-
-oom_kills() {
-	awk '$1 == "oom_kill" { print $2 }' "$1/memory.events"
 }
 
 bytes() {
@@ -105,7 +51,7 @@ workload() {
 # hold_memory CGROUP SIZE: returns once the memory is in use; HOLD_PID keeps it until it is killed.
 hold_memory() {
 	local ready
-	ready=$(mktemp -u "$BATS_TEST_TMPDIR/ready.XXXXXX")
+	ready=$(mktemp -u "$LIVE_DIR/ready.XXXXXX")
 	"$WORKLOAD" holdmem --cgroup "$1" --bytes "$2" --ready-file "$ready" >/dev/null 3>&- &
 	HOLD_PID=$!
 	wait_for "$DEADLINE" is_ready_or_gone "$ready" "$HOLD_PID" && [[ -e $ready ]]
@@ -119,35 +65,13 @@ is_ready_or_gone() {
 
 # write_config PATH SOFT HARD [MEMORY KEYS]: a config with one target; sets CONFIG.
 write_config() {
-	CONFIG=$BATS_TEST_TMPDIR/cgbpf.yaml
+	CONFIG=$LIVE_DIR/cgbpf.yaml
 	cat >"$CONFIG" <<-END
 		targets:
 		  - name: test
 		    cgroup: "$1"
 		    memory: { soft: $2, hard: $3${4:+, $4} }
 	END
-}
-
-# start_cgbpf [OPTION]...: runs it in the background; returns once it governs. Sets CGBPF_PID.
-start_cgbpf() {
-	: >"$CGBPF_STDERR"
-	"$CGBPF" run --journal "$JOURNAL" "$@" >"$BATS_TEST_TMPDIR/stdout" 2>>"$CGBPF_STDERR" 3>&- &
-	CGBPF_PID=$!
-	wait_stream "$CGBPF_STDERR" "$CGBPF_PID" grep -q -m1 'ready: governing' && return
-	echo "cgbpf run did not get ready; it said:" >&2
-	cat "$CGBPF_STDERR" >&2
-	return 1
-}
-
-# stop_cgbpf [SIGNAL]: returns cgbpf's exit status.
-stop_cgbpf() {
-	local pid=$CGBPF_PID
-	kill -s "${1:-TERM}" "$pid" || return
-	if ! wait_for "$DEADLINE" is_gone "$pid"; then
-		kill -KILL "$pid"
-	fi
-	CGBPF_PID=''
-	wait "$pid"
 }
 
 # journal_has FILTER: is there a record for which this jq condition holds?
