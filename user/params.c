@@ -58,7 +58,7 @@ static struct word word_of(const struct param *params, const char *arg)
 			       !strncmp(param->name, arg + 2, len - 2);
 		bool is_letter = param->letter && len == 2 && arg[1] == param->letter;
 
-		if (is_name || (!is_long && is_letter))
+		if (is_name || is_letter)
 			word.param = param;
 	}
 	return word;

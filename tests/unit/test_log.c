@@ -215,6 +215,10 @@ static void errno_is_the_same_afterwards_and_serves_percent_m(void **state)
 	log_error("%m");
 	assert_int_equal(errno, ENOSPC);
 	assert_string_equal(next_message(), "cgbpf: No space left on device\n");
+	dup2(open("/dev/full", O_WRONLY), STDERR_FILENO);
+	errno = EINTR;
+	log_error("the write fails");
+	assert_int_equal(errno, EINTR);
 }
 
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
