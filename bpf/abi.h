@@ -35,10 +35,12 @@
  * canary. */
 #define CGBPF_HEARTBEAT_WORD "cgbpf-heartbeat"
 
-/* A cgroup file that cgbpf may write. */
+/* A cgroup file that cgbpf may write, or whose writers it wants to know of. */
 enum cgbpf_knob {
 	CGBPF_KNOB_NONE = 0,
 	CGBPF_KNOB_MEMORY_MAX = 1,
+	CGBPF_KNOB_SUBTREE_CONTROL =
+		2, /* never written: gives the cgroups below their memory.max */
 };
 
 /* What the kernel said. */

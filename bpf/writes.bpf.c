@@ -11,11 +11,14 @@ const volatile __u32 cfg_own_tgid = 0;
 static __always_inline int knob_of(struct kernfs_node *kn)
 {
 	const char *kernel_name = BPF_CORE_READ(kn, name);
-	char name[sizeof("memory.max") + 1] = {};
+	char name[sizeof("cgroup.subtree_control") + 1] = {};
 
 	bpf_probe_read_kernel_str(name, sizeof(name), kernel_name);
-	return bpf_strncmp(name, sizeof(name), "memory.max") ? CGBPF_KNOB_NONE
-							     : CGBPF_KNOB_MEMORY_MAX;
+	if (!bpf_strncmp(name, sizeof(name), "memory.max"))
+		return CGBPF_KNOB_MEMORY_MAX;
+	if (!bpf_strncmp(name, sizeof(name), "cgroup.subtree_control"))
+		return CGBPF_KNOB_SUBTREE_CONTROL;
+	return CGBPF_KNOB_NONE;
 }
 
 static __always_inline int feel_heartbeat(const char *buf)
@@ -53,7 +56,8 @@ int BPF_PROG(on_write, struct kernfs_open_file *of, char *buf, size_t nbytes, lo
 	event.kernel_ns = bpf_ktime_get_ns();
 	event.cgroup_id = BPF_CORE_READ(compat__kernfs_parent(kn), id);
 	event.write.result = result;
-	event.write.is_governed = state__rule(event.cgroup_id) != NULL;
+	event.write.is_governed =
+		event.write.knob == CGBPF_KNOB_MEMORY_MAX && state__rule(event.cgroup_id) != NULL;
 	bpf_probe_read_kernel_str(event.write.value, sizeof(event.write.value), buf);
 	if (event.write.is_governed)
 		__sync_fetch_and_add(&stats->foreign_write_cnt, 1);

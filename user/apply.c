@@ -156,6 +156,8 @@ static int make_room(const struct apply *apply, int dir_fd, uint64_t limit_bytes
 		margin = decide_memory_margin(look.fixed_bytes, apply->cpus);
 		if (look.current_bytes + margin <= limit_bytes)
 			return 0;
+		if (apply->deadline_ns && apply_now_ns() > apply->deadline_ns)
+			return -EBUSY;
 		if (look.fixed_bytes + margin > limit_bytes ||
 		    apply_now_ns() - began_ns > RECLAIM_MOST_NS)
 			return -EBUSY;
@@ -181,7 +183,7 @@ int apply__original(const struct apply *apply, uint64_t id, int dir_fd, const ch
 {
 	struct cgbpf_ledger_key key = key_of(id);
 	uint64_t limit_bytes;
-	int fd, err;
+	int fd = -1, err;
 
 	if (apply->is_dry_run)
 		return 0;

@@ -16,6 +16,7 @@ struct apply {
 	int ledger_fd;
 	bool is_dry_run; /* everything happens but the writes */
 	unsigned int cpus;
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; reclaim ends here. 0: only its own bound */
 };
 
 /* All return 0 or a negative errno; a vanished cgroup is cgfs_is_gone(). */

@@ -286,7 +286,11 @@ int cgfs_path_of_pid(uint32_t pid, char **ret_path)
 	ssize_t len;
 	FILE *f;
 
-	snprintf(file, sizeof(file), "/proc/%u/cgroup", pid);
+	/* 0 stands for the caller. */
+	if (pid)
+		snprintf(file, sizeof(file), "/proc/%u/cgroup", pid);
+	else
+		snprintf(file, sizeof(file), "/proc/self/cgroup");
 	f = fopen(file, "re");
 	if (!f)
 		return errno == ENOENT ? -ESRCH : -errno;

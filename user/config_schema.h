@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+#include "user/config.h"
+
 /* A mapping in the file: which keys may stand in it, and what object they fill. */
 enum schema_place {
 	PLACE_FILE = 1, /* struct config */
@@ -32,7 +34,7 @@ struct schema_key {
 	 * -ENOMEM. *RET_WHY, where it is set, says more than "wants .unit". */
 	int (*parse)(const struct schema_key *key, const char *text, void *at,
 		     const char **ret_why);
-	int kind; /* enum target_kind, of the keys that choose one */
+	enum target_kind kind; /* of the keys that say what a target is */
 	const char *min, *max, *fallback; /* as one would write them; NULL: none */
 	const char *unit; /* "a size such as 64M" */
 	const char *sentence;
@@ -47,7 +49,5 @@ const struct schema_key *schema_find(enum schema_place place, const char *name, 
 const struct schema_key *schema_find_near(enum schema_place place, const char *name);
 /* Writes the fallbacks of PLACE into OBJECT; a negative errno otherwise. */
 int schema_set_fallbacks(enum schema_place place, void *object);
-/* Gives a target without a name one made from its match. */
-void schema_name_target(char *name, size_t len, const char *match);
 
 #endif

@@ -81,7 +81,7 @@ struct group *groups__take(struct groups *groups, uint64_t id)
 	return group;
 }
 
-struct group *groups__next(struct groups *groups, const struct group *group)
+struct group *groups__next(const struct groups *groups, const struct group *group)
 {
 	size_t bucket = 0;
 

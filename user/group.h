@@ -36,7 +36,8 @@ struct group {
 	uint64_t calm_since_ns; /* could do with less since; 0: cannot */
 	uint64_t reasserts_ns[GROUP_REASSERTS_MAX];
 	bool is_stopped; /* an administrator's value is obeyed: no rule until a reload */
-	bool is_shrinking; /* the main thread is in the kernel with a lower limit for it */
+	bool is_shrinking; /* the main thread is in the kernel with a lower limit for it, */
+	uint64_t shrink_from_bytes; /* coming from this one */
 	bool is_hard_said;
 	bool is_marked; /* reload: still wanted */
 	struct group *next;
@@ -57,7 +58,7 @@ struct group *groups__find(struct groups *groups, uint64_t id);
 struct group *groups__take(struct groups *groups, uint64_t id);
 /* One after another, in no order; NULL begins and ends. GROUP may be taken out once its successor
  * is known. */
-struct group *groups__next(struct groups *groups, const struct group *group);
+struct group *groups__next(const struct groups *groups, const struct group *group);
 void group__free(struct group *group);
 
 #endif

@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -132,7 +133,7 @@ static void observe(const struct rescue *rescue, const struct group *group,
 	*ret_seen = (struct memory_observation){
 		.moment = moment_of(event->kind),
 		.usage_bytes = memory->usage_bytes,
-		.limit_bytes = group->limit_bytes,
+		.limit_bytes = memory->limit_bytes,
 		.file_bytes = memory->file_bytes,
 		.growth_bytes_per_ms = memory->growth_bytes_per_ms,
 		.reaction_us = rescue->reaction_us,
@@ -229,9 +230,13 @@ static void answer(struct rescue *rescue, const struct cgbpf_event *event, uint6
 
 	if (!group || group->is_stopped)
 		return;
-	/* The kernel's word counts: a limit above the one we know of was set while this record was
-	 * under way. */
-	if (event->memory.limit_bytes < group->limit_bytes && !rescue->apply->is_dry_run)
+	/*
+	 * Another limit than ours: somebody else's write is on its way to the main thread, or this
+	 * record is older than our last raise. While the limit is being lowered, the one it comes
+	 * from is ours too.
+	 */
+	if (event->memory.limit_bytes != group->limit_bytes &&
+	    !(group->is_shrinking && event->memory.limit_bytes == group->shrink_from_bytes))
 		return;
 	observe(rescue, group, event, received_ns, &seen);
 	spare = spare_for(rescue, group, event->memory.free_bytes, seen.usage_bytes);
@@ -402,16 +407,8 @@ int rescue__start(struct loader *loader, struct groups *groups, struct pool *poo
 		release(rescue);
 		return err;
 	}
-	for (struct action action; !atomic_load(&rescue->first_beat);) {
-		struct epoll_event ready, wanted = {.events = EPOLLIN};
-		int fd = epoll_create1(EPOLL_CLOEXEC);
-
-		epoll_ctl(fd, EPOLL_CTL_ADD, rescue->action_fd, &wanted);
-		epoll_wait(fd, &ready, 1, 1000 * HEARTBEAT_SECONDS);
-		close(fd);
-		if (!rescue__next(rescue, &action, NULL))
-			break;
-	}
+	poll(&(struct pollfd){.fd = rescue->action_fd, .events = POLLIN}, 1,
+	     1000 * HEARTBEAT_SECONDS);
 	if (atomic_load(&rescue->first_beat) != 1) {
 		rescue__stop(rescue);
 		return -ENODEV;

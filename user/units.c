@@ -37,17 +37,13 @@ static const struct unit byte_units[] = {
 	{"T", 1ULL << 40},
 	{"TB", 1ULL << 40},
 	{"TiB", 1ULL << 40},
-	{ NULL, 0 },
+	{NULL, 0},
 };
 
 static const struct unit time_units[] = {
-	{"ns", 1},
-	{"us", NSEC_PER_USEC},
-	{"ms", NSEC_PER_MSEC},
-	{"s", NSEC_PER_SEC},
-	{"m", 60 * NSEC_PER_SEC},
-	{"h", 3600 * NSEC_PER_SEC},
-	{ NULL, 0 },
+	{"ns", 1},	     {"us", NSEC_PER_USEC},    {"ms", NSEC_PER_MSEC},
+	{"s", NSEC_PER_SEC}, {"m", 60 * NSEC_PER_SEC}, {"h", 3600 * NSEC_PER_SEC},
+	{NULL, 0},
 };
 
 static const struct unit percent_units[] = {{"%", PPM_PER_PERCENT}, {NULL, 0}};

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Builds cgbpf and calls what tests, measures and shows it. It never installs anything by itself but through scripts/setup.
+
+VERSION := 0.1
+ARCH := $(shell uname -m)
+BPF_ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(ARCH)))
+BUILD ?= build
+PREFIX ?= /usr/local
+KERNELS := 6.1 6.12 7
+
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wformat=2 -Wno-format-nonliteral -Werror
+CFLAGS ?= -O2 -g
+override CFLAGS += -std=gnu17 -D_GNU_SOURCE -DCGBPF_VERSION='"$(VERSION)"' -I. -I$(BUILD) $(WARN) -MMD -MP
+LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lpthread -ldl
+BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__bpf__ -D__TARGET_ARCH_$(BPF_ARCH) \
+	-I. -Ivmlinux/$(ARCH) -Wall -Wextra -Wno-unused-parameter -Werror -MMD -MP
+
+BPF_SRC := $(wildcard bpf/*.bpf.c)
+BPF_OBJ := $(BPF_SRC:bpf/%.c=$(BUILD)/bpf/%.o)
+SKEL := $(BUILD)/cgbpf.skel.h
+USER_SRC := $(wildcard user/*.c)
+USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
+LIB_OBJ := $(filter-out $(BUILD)/user/main.o,$(USER_OBJ))
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+TOOLS := $(patsubst tests/fixtures/%.c,$(BUILD)/%,$(wildcard tests/fixtures/*.c)) \
+	$(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
+
+say = @printf '  %-2s %s\n' $(1) $(2)
+Q := @
+
+.PHONY: all tools unit unit-asan test test-matrix demo bench lint format install clean help vmlinux fuzz
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: cgbpf ## build ./cgbpf
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+cgbpf: $(BUILD)/cgbpf
+	$(call say,CP,$@)
+	$(Q)cp $< $@
+
+$(BUILD)/cgbpf: $(USER_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/bpf/%.o: bpf/%.c
+	$(call say,BC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(BUILD)/cgbpf.bpf.o: $(BPF_OBJ)
+	$(call say,BL,$@)
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(SKEL): $(BUILD)/cgbpf.bpf.o
+	$(call say,SK,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name cgbpf > $@
+
+$(BUILD)/user/loader.o: $(SKEL)
+
+$(BUILD)/user/%.o: user/%.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -c $< -o $@
+
+$(BUILD)/unit/%: tests/unit/%.c $(LIB_OBJ)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIB_OBJ) -lcmocka $(LDLIBS)
+
+$(BUILD)/%: tests/fixtures/%.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -o $@ $< -lpthread
+
+$(BUILD)/bench/%: bench/%.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -o $@ $< -lbpf -lelf -lz -ljansson -lpthread
+
+tools: $(TOOLS) ## the workloads of tests and bench
+
+unit: $(UNIT) ## unit tests, on this machine
+	$(Q)scripts/unit $(BUILD)/unit
+
+unit-asan: ## unit tests under AddressSanitizer and UBSan
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan unit \
+		CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+
+test: ## install what is missing, build, run every test (6.12)
+	$(Q)scripts/setup
+	$(Q)scripts/suite 6.12
+
+test-matrix: ## every test on every kernel
+	$(Q)scripts/setup
+	$(Q)scripts/suite $(KERNELS)
+
+demo: ## install what is missing, build, show the main job
+	$(Q)scripts/setup
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)scripts/demo
+
+bench: ## measure, on every kernel, with 1 and 2 CPUs
+	$(Q)scripts/setup
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)for kernel in $(KERNELS); do for cpus in 1 2; do \
+		scripts/vm --kernel $$kernel --cpus $$cpus --timeout 7200 -- bench/run || exit 1; done; done
+
+lint: $(SKEL) ## format, analysers, shell, opening sentences, walls
+	$(Q)scripts/lint
+
+format: ## put the tree into its one form
+	$(Q)clang-format -i $(shell git ls-files '*.c' '*.h' | grep -v ^vmlinux/)
+
+vmlinux: ## make vmlinux/$(ARCH)/vmlinux.h anew from the 6.12 kernel
+	$(Q)scripts/vmlinux > vmlinux/$(ARCH)/vmlinux.h.new && mv vmlinux/$(ARCH)/vmlinux.h.new vmlinux/$(ARCH)/vmlinux.h
+
+install: cgbpf ## to $(DESTDIR)$(PREFIX)
+	install -D -m 755 cgbpf $(DESTDIR)$(PREFIX)/sbin/cgbpf
+
+clean: ## all that was built; kernels and packages stay
+	rm -rf cgbpf $(BUILD)/cgbpf* $(BUILD)/bpf $(BUILD)/user $(BUILD)/unit $(BUILD)/bench/[a-z]* $(BUILD)/asan $(TOOLS)
+
+-include $(BPF_OBJ:.o=.d) $(USER_OBJ:.o=.d) $(UNIT:=.d)

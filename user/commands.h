@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Every command, one file each: cmd_NAME.c. */
+#ifndef CGBPF_COMMANDS_H
+#define CGBPF_COMMANDS_H
+
+#include "user/params.h"
+
+extern const struct command cmd_run, cmd_restore, cmd_status, cmd_doctor, cmd_config;
+
+#endif

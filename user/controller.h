@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* All that a running controller is made of, put together once by run and handed to the rooms of the
+ * main thread. */
+#ifndef CGBPF_CONTROLLER_H
+#define CGBPF_CONTROLLER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/apply.h"
+#include "user/config.h"
+#include "user/feature.h"
+#include "user/group.h"
+#include "user/journal.h"
+#include "user/loader.h"
+#include "user/pool.h"
+#include "user/rescue.h"
+#include "user/target.h"
+
+struct summary {
+	uint64_t raised_cnt, returned_cnt, refused_cnt, kill_cnt, foreign_cnt, lost_cnt;
+	uint64_t given_bytes;
+	uint64_t slowest_ns; /* kernel event to limit effective */
+};
+
+struct controller {
+	struct config config;
+	struct targets targets;
+	struct features features;
+	struct loader *loader;
+	struct groups groups;
+	struct pool pool;
+	struct apply apply;
+	struct rescue *rescue;
+	struct journal *journal;
+	struct summary summary;
+	int root_fd;
+	bool is_blind;
+};
+
+/* report.c: one record to the journal and one line to people. RECORD's strings are raw. */
+void report(struct controller *controller, const struct journal_record *record);
+/* The same for what the rescuing thread did. */
+void report_action(struct controller *controller, const struct action *action);
+/* Fills cgroup, cgroup_id, target and knob of a record about GROUP. */
+struct journal_record report_about(const struct group *group, enum journal_event event);
+void report_summary(const struct controller *controller);
+
+/* govern.c: rules come and go with cgroups. Main thread only. */
+
+/* Is every target where it may be, and no cgroup in two? -EINVAL and one line in ERROR if not.
+ * Changes nothing. */
+int govern__check(struct controller *controller, char *error, size_t error_len);
+/* Looks at every cgroup there is and governs those that match. */
+int govern__all(struct controller *controller);
+/* Looks at one; MADE_NS: when the kernel made it, 0 if it was there before. 1: governed now or
+ * already; 0: not. */
+int govern__consider(struct controller *controller, int dir_fd, const char *path, uint64_t made_ns);
+/* By id, as events name them; a cgroup that is gone is passed over. */
+void govern__consider_id(struct controller *controller, uint64_t id, uint64_t made_ns);
+/* The cgroups directly below one that has handed out controllers. */
+void govern__consider_children(struct controller *controller, uint64_t id);
+void govern__forget(struct controller *controller, uint64_t id);
+/* Drops all rules, so that nothing is held or reported any more; limits stay. */
+void govern__release_all(struct controller *controller);
+/* After a new configuration was put in place: keeps, changes, adds and releases. */
+void govern__reload(struct controller *controller);
+int govern__set_rule(struct controller *controller, const struct group *group);
+
+/* foreign.c: somebody else wrote a file that is a knob. */
+void foreign__handle(struct controller *controller, const struct cgbpf_event *event);
+
+/* calm.c: gives back what is no longer needed. Returns how many groups still have more than soft.
+ */
+size_t calm__tick(struct controller *controller);
+/* How often to call it, in ns: often enough for the shortest return_after. */
+uint64_t calm__period_ns(const struct controller *controller);
+/* Looks at the page cache of a group, so that the next answer can tell need from cache. */
+void calm__look(struct controller *controller, uint64_t id);
+
+#endif

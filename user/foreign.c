@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Answers somebody else's write to a governed file as its target says. It never fights: three times
+ * a minute, then it obeys. */
+#include <string.h>
+
+#include "user/cgfs.h"
+#include "user/controller.h"
+#include "user/ledger.h"
+#include "user/units.h"
+
+#define MINUTE_NS (60 * 1000000000ULL)
+/* A container runtime writes its limits after it has made the cgroup; until then its values are no
+ * change of mind. */
+#define SETTLE_NS (5 * 1000000000ULL)
+
+/* What the administrator's text means; the file itself where the text is one that only the kernel
+ * understands. */
+static int value_of(const struct group *group, const struct cgbpf_event *event, uint64_t *ret_bytes)
+{
+	char text[sizeof(event->write.value)];
+
+	memcpy(text, event->write.value, sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	text[strcspn(text, " \n\t")] = '\0';
+	if (!units_parse_limit(text, ret_bytes) || !units_parse_bytes(text, ret_bytes)) {
+		if (*ret_bytes != UINT64_MAX)
+			*ret_bytes &= ~4095ULL; /* as the kernel rounds */
+		return 0;
+	}
+	return cgfs_read_bytes(group->dir_fd, "memory.max", ret_bytes);
+}
+
+static bool is_original(const struct controller *controller, const struct group *group,
+			uint64_t bytes)
+{
+	struct cgbpf_ledger_key key = {.cgroup_id = group->id, .knob = CGBPF_KNOB_MEMORY_MAX};
+	struct cgbpf_ledger_entry entry;
+	uint64_t original;
+
+	return !ledger__get(controller->apply.ledger_fd, &key, &entry) &&
+	       !units_parse_limit(entry.original, &original) && original == bytes;
+}
+
+/* Is there one of this minute's reasserts left? Takes it. */
+static bool may_reassert(struct group *group, uint64_t now_ns)
+{
+	for (int i = 0; i < GROUP_REASSERTS_MAX; i++) {
+		if (group->reasserts_ns[i] && now_ns - group->reasserts_ns[i] < MINUTE_NS)
+			continue;
+		group->reasserts_ns[i] = now_ns;
+		return true;
+	}
+	return false;
+}
+
+static void obey(struct controller *controller, struct group *group, uint64_t bytes)
+{
+	uint64_t now;
+
+	loader__drop_rule(controller->loader, group->id);
+	pthread_mutex_lock(&controller->groups.lock);
+	group->is_stopped = true;
+	group->limit_bytes = bytes;
+	controller->pool.promised_bytes -= group->unused_bytes;
+	group->unused_bytes = 0;
+	pthread_mutex_unlock(&controller->groups.lock);
+	/* A raise of ours may have been under way when it was written. */
+	if (!cgfs_read_bytes(group->dir_fd, "memory.max", &now) && now != bytes)
+		apply__lower(&controller->apply, group->id, group->dir_fd, bytes);
+	apply__forget(&controller->apply, group->id);
+}
+
+static void adopt(struct controller *controller, struct group *group, uint64_t bytes)
+{
+	pthread_mutex_lock(&controller->groups.lock);
+	group->rule.soft_bytes = bytes;
+	if (group->rule.hard_bytes < bytes)
+		group->rule.hard_bytes = bytes;
+	group->limit_bytes = bytes;
+	group->is_hard_said = false;
+	pthread_mutex_unlock(&controller->groups.lock);
+	apply__amend(&controller->apply, group->id, bytes);
+	govern__set_rule(controller, group);
+}
+
+static void reassert(struct controller *controller, struct group *group, uint64_t bytes)
+{
+	uint64_t ours, written_ns;
+
+	apply__amend(&controller->apply, group->id, bytes);
+	pthread_mutex_lock(&controller->groups.lock);
+	ours = group->limit_bytes;
+	if (bytes < ours)
+		apply__raise(&controller->apply, group, ours, &written_ns);
+	pthread_mutex_unlock(&controller->groups.lock);
+	if (bytes > ours && apply__lower(&controller->apply, group->id, group->dir_fd, ours)) {
+		pthread_mutex_lock(&controller->groups.lock);
+		group->limit_bytes = bytes; /* in use by now: it returns like any other */
+		pthread_mutex_unlock(&controller->groups.lock);
+	}
+}
+
+struct answer {
+	enum foreign_policy policy;
+	enum reason reason;
+};
+
+static struct answer choose(const struct controller *controller, struct group *group,
+			    uint64_t bytes, uint64_t now_ns)
+{
+	struct answer answer = {group->on_foreign_write, REASON_FOREIGN_NEW};
+
+	if (is_original(controller, group, bytes))
+		answer = (struct answer){FOREIGN_REASSERT, REASON_FOREIGN_RESET};
+	else if (group->made_ns && now_ns - group->made_ns < SETTLE_NS)
+		answer = (struct answer){group->rule.soft_bytes == group->limit_bytes
+						 ? FOREIGN_REASSERT
+						 : FOREIGN_ADOPT,
+					 REASON_MAKER};
+	if (answer.policy == FOREIGN_ADOPT && bytes == UINT64_MAX)
+		answer.policy = FOREIGN_OBEY;
+	if (answer.policy == FOREIGN_REASSERT && answer.reason != REASON_MAKER &&
+	    !may_reassert(group, now_ns))
+		answer = (struct answer){FOREIGN_OBEY, REASON_FOREIGN_TOO_OFTEN};
+	return answer;
+}
+
+static void answer_write(struct controller *controller, struct group *group,
+			 const struct cgbpf_event *event)
+{
+	static const char *const names[] = {[FOREIGN_OBEY] = "obey",
+					    [FOREIGN_REASSERT] = "reassert",
+					    [FOREIGN_ADOPT] = "adopt"};
+	struct journal_record record = report_about(group, JOURNAL_FOREIGN_WRITE);
+	struct answer answer;
+	char comm[CGBPF_COMM_LEN + 1] = {}, value[sizeof(event->write.value) + 1] = {};
+	uint64_t bytes;
+
+	if (group->is_stopped || value_of(group, event, &bytes) || bytes == group->limit_bytes)
+		return;
+	answer = choose(controller, group, bytes, event->kernel_ns);
+	memcpy(comm, event->comm, CGBPF_COMM_LEN);
+	memcpy(value, event->write.value, sizeof(event->write.value));
+	record.new_bytes = bytes;
+	record.pid = event->pid;
+	record.comm = comm;
+	record.value = value;
+	record.answer = names[answer.policy];
+	record.reason = reason_name(answer.reason);
+	record.detail = reason_sentence(answer.reason);
+	controller->summary.foreign_cnt++;
+	if (!controller->apply.is_dry_run) {
+		if (answer.policy == FOREIGN_OBEY)
+			obey(controller, group, bytes);
+		else if (answer.policy == FOREIGN_ADOPT)
+			adopt(controller, group, bytes);
+		else
+			reassert(controller, group, bytes);
+	} else {
+		pthread_mutex_lock(&controller->groups.lock);
+		group->limit_bytes = bytes;
+		pthread_mutex_unlock(&controller->groups.lock);
+	}
+	report(controller, &record);
+}
+
+void foreign__handle(struct controller *controller, const struct cgbpf_event *event)
+{
+	struct group *group = groups__find(&controller->groups, event->cgroup_id);
+
+	if (event->write.result < 0)
+		return; /* the kernel refused it */
+	if (event->write.knob == CGBPF_KNOB_SUBTREE_CONTROL)
+		govern__consider_children(controller, event->cgroup_id);
+	else if (group)
+		answer_write(controller, group, event);
+	else
+		govern__consider_id(controller, event->cgroup_id, 0);
+}

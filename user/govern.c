@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Brings cgroups under their rules and lets them go. It never raises for need (see rescue) and
+ * never restores. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/cgfs.h"
+#include "user/controller.h"
+#include "user/log.h"
+#include "user/text.h"
+#include "user/units.h"
+
+#define PAGE_BYTES 4096ULL
+/* A folder is announced just before it can be opened (cgroup_mkdir() in kernel/cgroup/cgroup.c). */
+#define OPEN_TRIES 6
+#define OPEN_PAUSE_NS (200 * 1000L)
+
+struct check {
+	struct controller *controller;
+	char *error;
+	size_t error_len;
+};
+
+static int check_one(void *context, int dir_fd, const char *path)
+{
+	const struct target_config *first, *other;
+	struct check *check = context;
+	const char *file = check->controller->config.file;
+	char shown[256];
+
+	(void)dir_fd;
+	first = targets__match(&check->controller->targets, path, &other);
+	if (!first || !other)
+		return 0;
+	snprintf(check->error, check->error_len,
+		 "%s:%u:%u: two targets claim the cgroup %s (the other at line %u)", file,
+		 other->line, other->column, text_escape(path, strlen(path), shown, sizeof(shown)),
+		 first->line);
+	return -EINVAL;
+}
+
+int govern__check(struct controller *controller, char *error, size_t error_len)
+{
+	struct check check = {controller, error, error_len};
+
+	for (size_t i = 0; i < controller->config.targets_cnt; i++) {
+		const struct target_config *target = &controller->config.targets[i];
+		char shown[256];
+		int fd, err;
+
+		if (target->kind != TARGET_CGROUP)
+			continue;
+		err = cgfs_open_path(controller->root_fd, target->match, &fd);
+		if (!err)
+			close(fd);
+		if (err != -ELOOP && err != -EXDEV && err != -ENAMETOOLONG)
+			continue;
+		snprintf(error, error_len,
+			 "%s:%u:%u: the cgroup %s leads outside the cgroup root: %s",
+			 controller->config.file, target->line, target->column,
+			 text_escape(target->match, strlen(target->match), shown, sizeof(shown)),
+			 strerror(-err));
+		return -EINVAL;
+	}
+	return cgfs_walk(controller->root_fd, check_one, &check);
+}
+
+static struct memory_rule rule_of(const struct memory_config *memory, uint64_t found_bytes)
+{
+	uint64_t soft = memory->soft_bytes ? memory->soft_bytes : found_bytes;
+	uint64_t hard = memory->hard_bytes;
+
+	if (!hard)
+		hard = soft > UINT64_MAX / 2 ? soft : 2 * soft;
+	if (hard < soft)
+		hard = soft;
+	return (struct memory_rule){
+		.soft_bytes = soft == UINT64_MAX ? soft : soft & ~(PAGE_BYTES - 1),
+		.hard_bytes = hard & ~(PAGE_BYTES - 1),
+		.step_bytes = memory->step_bytes,
+		.watermark_ppm = memory->watermark_ppm,
+	};
+}
+
+static struct group *group_of(const struct target_config *target, uint64_t id, const char *path,
+			      int dir_fd, uint64_t found_bytes, uint64_t made_ns)
+{
+	struct group *group = calloc(1, sizeof(*group));
+
+	if (!group)
+		return NULL;
+	group->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
+	group->max_fd = -1;
+	group->id = id;
+	group->path = strdup(path);
+	memcpy(group->target, target->name, sizeof(group->target));
+	group->on_foreign_write = target->on_foreign_write;
+	group->return_after_ns = target->memory.return_after_ns;
+	group->hold_ns = target->memory.hold_ns;
+	group->rule = rule_of(&target->memory, found_bytes);
+	group->limit_bytes = found_bytes;
+	group->made_ns = made_ns;
+	if (!group->path || group->dir_fd < 0 ||
+	    apply__open_limit(group->dir_fd, &group->max_fd) < 0) {
+		group__free(group);
+		return NULL;
+	}
+	return group;
+}
+
+int govern__set_rule(struct controller *controller, const struct group *group)
+{
+	struct cgbpf_rule rule = {
+		.soft_bytes = group->rule.soft_bytes,
+		.hard_bytes = group->rule.hard_bytes,
+		.step_bytes = group->rule.step_bytes,
+		/* Nobody is held for an answer that will not come. */
+		.hold_ns = controller->apply.is_dry_run ? 0 : group->hold_ns,
+		.watermark_ppm = group->rule.watermark_ppm,
+		.knobs = 1 << CGBPF_KNOB_MEMORY_MAX,
+	};
+
+	memcpy(rule.target, group->target, sizeof(rule.target));
+	return loader__set_rule(controller->loader, group->id, &rule);
+}
+
+/* Writes the limit with which governing begins: soft, or above it where more is in use. */
+static int begin(struct controller *controller, struct group *group, const char *original)
+{
+	struct journal_record record = report_about(group, JOURNAL_GOVERNED);
+	struct memory_look look;
+	uint64_t start, margin, written_ns;
+	enum reason reason;
+	int err = cgfs_look(group->dir_fd, &look);
+
+	if (err)
+		return err;
+	margin = decide_memory_margin(look.fixed_bytes, controller->apply.cpus);
+	start = decide_memory_start(&group->rule, group->limit_bytes, look.fixed_bytes, margin,
+				    &reason);
+	err = apply__remember(&controller->apply, group, original);
+	if (err)
+		return err;
+	if (start > group->limit_bytes)
+		err = apply__raise(&controller->apply, group, start, &written_ns);
+	else if (start < group->limit_bytes)
+		err = apply__lower(&controller->apply, group->id, group->dir_fd, start);
+	if (err == -EBUSY) { /* it grew meanwhile: it returns toward soft like any other */
+		start = group->limit_bytes;
+		reason = REASON_ABOVE_SOFT;
+		err = 0;
+	}
+	if (err) {
+		apply__forget(&controller->apply, group->id);
+		return err;
+	}
+	if (!controller->apply.is_dry_run)
+		group->limit_bytes = start;
+	record.new_bytes = start;
+	record.reason = reason_name(reason);
+	record.detail = reason_sentence(reason);
+	report(controller, &record);
+	return 0;
+}
+
+/* What an explicit target cannot be governed for is worth a line; what a glob meets on its way is
+ * not. */
+static int pass_over(const struct target_config *target, const char *path, const char *why)
+{
+	char shown[256];
+
+	if (target->kind != TARGET_ALL_FINITE)
+		log_warning("%s: not governed: %s",
+			    text_escape(path, strlen(path), shown, sizeof(shown)), why);
+	return 0;
+}
+
+int govern__consider(struct controller *controller, int dir_fd, const char *path, uint64_t made_ns)
+{
+	const struct target_config *target;
+	char original[CGBPF_VALUE_LEN];
+	struct group *group;
+	uint64_t id, found;
+	int err;
+
+	if (cgfs_id(dir_fd, &id) || groups__find(&controller->groups, id))
+		return 1;
+	target = targets__match(&controller->targets, path, NULL);
+	if (!target)
+		return 0;
+	err = cgfs_read(dir_fd, "memory.max", original, sizeof(original));
+	if (cgfs_is_gone(err))
+		return target->kind == TARGET_ALL_FINITE ||
+				       faccessat(dir_fd, "cgroup.procs", F_OK, 0)
+			       ? 0
+			       : pass_over(
+					 target, path,
+					 "it has no memory controller yet (+memory in its parent's "
+					 "cgroup.subtree_control)");
+	if (err || units_parse_limit(original, &found))
+		return pass_over(target, path, "memory.max cannot be read");
+	if (found == UINT64_MAX && !target->memory.soft_bytes)
+		return 0; /* no limit to begin with; its first is an event */
+	group = group_of(target, id, path, dir_fd, found, made_ns);
+	if (!group)
+		return pass_over(target, path, strerror(errno));
+	if (group->rule.hard_bytes < group->rule.soft_bytes)
+		group->rule.hard_bytes = group->rule.soft_bytes;
+	err = begin(controller, group, original);
+	if (!err) {
+		pthread_mutex_lock(&controller->groups.lock);
+		err = groups__add(&controller->groups, group);
+		pthread_mutex_unlock(&controller->groups.lock);
+	}
+	if (!err)
+		err = govern__set_rule(controller, group);
+	if (!err)
+		return 1;
+	if (!cgfs_is_gone(err))
+		pass_over(target, path, strerror(-err));
+	if (groups__find(&controller->groups, id))
+		govern__forget(controller, id);
+	else
+		group__free(group);
+	return 0;
+}
+
+static int consider_each(void *context, int dir_fd, const char *path)
+{
+	govern__consider(context, dir_fd, path, 0);
+	return 0;
+}
+
+int govern__all(struct controller *controller)
+{
+	return cgfs_walk(controller->root_fd, consider_each, controller);
+}
+
+static int open_when_ready(const struct controller *controller, uint64_t id, int *ret_fd)
+{
+	struct timespec pause = {.tv_nsec = OPEN_PAUSE_NS};
+	int err = 0;
+
+	for (int i = 0; i < OPEN_TRIES; i++) {
+		err = cgfs_open_id(controller->root_fd, id, ret_fd);
+		if (!cgfs_is_gone(err))
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return err;
+}
+
+void govern__consider_id(struct controller *controller, uint64_t id, uint64_t made_ns)
+{
+	char *path = NULL;
+	int fd;
+
+	if (groups__find(&controller->groups, id) ||
+	    (made_ns ? open_when_ready(controller, id, &fd)
+		     : cgfs_open_id(controller->root_fd, id, &fd)))
+		return;
+	if (!cgfs_path(controller->root_fd, fd, &path))
+		govern__consider(controller, fd, path, made_ns);
+	free(path);
+	close(fd);
+}
+
+struct children {
+	struct controller *controller;
+	char *parent;
+};
+
+static int consider_child(void *context, int dir_fd, const char *name)
+{
+	struct children *children = context;
+	char *path;
+
+	if (strchr(name + 1, '/'))
+		return 0; /* deeper than a child */
+	if (asprintf(&path, "%s%s", strcmp(children->parent, "/") ? children->parent : "", name) <
+	    0)
+		return -ENOMEM;
+	govern__consider(children->controller, dir_fd, path, 0);
+	free(path);
+	return 0;
+}
+
+void govern__consider_children(struct controller *controller, uint64_t id)
+{
+	struct children children = {.controller = controller};
+	int fd;
+
+	if (cgfs_open_id(controller->root_fd, id, &fd))
+		return;
+	if (!cgfs_path(controller->root_fd, fd, &children.parent))
+		cgfs_walk(fd, consider_child, &children);
+	free(children.parent);
+	close(fd);
+}
+
+void govern__forget(struct controller *controller, uint64_t id)
+{
+	struct group *group;
+
+	pthread_mutex_lock(&controller->groups.lock);
+	group = groups__take(&controller->groups, id);
+	if (group)
+		controller->pool.promised_bytes -= group->unused_bytes;
+	pthread_mutex_unlock(&controller->groups.lock);
+	if (!group)
+		return;
+	loader__drop_rule(controller->loader, id);
+	apply__forget(&controller->apply, id);
+	group__free(group);
+}
+
+void govern__release_all(struct controller *controller)
+{
+	struct group *group = NULL;
+
+	while ((group = groups__next(&controller->groups, group)))
+		loader__drop_rule(controller->loader, group->id);
+}

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Waits for everything that is not an emergency and hands it to its room. It polls nothing and
+ * decides nothing. */
+#include "user/loop.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "user/blind.h"
+#include "user/cgfs.h"
+#include "user/log.h"
+#include "user/params.h"
+
+#define ERROR_LEN 1024
+
+enum source {
+	FROM_SIGNALS,
+	FROM_NOTES,
+	FROM_ACTIONS,
+	FROM_CALM,
+	FROM_DURATION,
+	FROM_BLIND,
+	SOURCES
+};
+
+struct loop {
+	struct controller *controller;
+	const struct run_options *options;
+	struct ring_buffer *notes;
+	struct blind *blind;
+	int epoll_fd, signal_fd, calm_fd, duration_fd;
+	uint64_t calm_period_ns; /* 0: nothing to give back, the timer rests */
+	uint64_t urgent_lost_cnt, note_lost_cnt; /* told so far */
+	bool is_ending;
+};
+
+static void nothing(int signal)
+{
+	(void)signal;
+}
+
+/* SIGURG interrupts a write that reclaims; the others arrive as records. */
+static int open_signals(void)
+{
+	struct sigaction interrupt = {.sa_handler = nothing};
+	sigset_t mask;
+
+	sigaction(SIGURG, &interrupt, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGHUP);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void set_timer(int fd, uint64_t first_ns, uint64_t every_ns)
+{
+	struct itimerspec when = {
+		.it_value = {first_ns / 1000000000ULL, (long)(first_ns % 1000000000ULL)},
+		.it_interval = {every_ns / 1000000000ULL, (long)(every_ns % 1000000000ULL)},
+	};
+
+	timerfd_settime(fd, 0, &when, NULL);
+}
+
+static void calm(struct loop *loop)
+{
+	size_t above_cnt = calm__tick(loop->controller);
+	uint64_t period = above_cnt ? calm__period_ns(loop->controller) : 0;
+
+	if (period != loop->calm_period_ns)
+		set_timer(loop->calm_fd, period, period);
+	loop->calm_period_ns = period;
+}
+
+static void on_kill(struct controller *controller, const struct cgbpf_event *event)
+{
+	struct journal_record record = {
+		.event = JOURNAL_OOM_KILL,
+		.cgroup_id = event->kill.victim_cgroup_id,
+		.trigger_pid = event->pid,
+		.victim_pid = event->kill.victim_pid,
+	};
+	struct group *group = groups__find(&controller->groups, record.cgroup_id);
+	char comm[CGBPF_COMM_LEN + 1] = {}, *path = NULL, *owner = NULL;
+	int fd;
+
+	if (!cgfs_open_id(controller->root_fd, event->kill.victim_cgroup_id, &fd)) {
+		cgfs_path(controller->root_fd, fd, &path);
+		close(fd);
+	}
+	if (event->cgroup_id && !cgfs_open_id(controller->root_fd, event->cgroup_id, &fd)) {
+		cgfs_path(controller->root_fd, fd, &owner);
+		close(fd);
+	}
+	memcpy(comm, event->kill.victim_comm, CGBPF_COMM_LEN);
+	record.victim_comm = comm;
+	record.cgroup = path ? path : "?";
+	record.limit_cgroup = owner ? owner : event->cgroup_id ? "?" : "/";
+	record.target = group ? group->target : NULL;
+	controller->summary.kill_cnt++;
+	report(controller, &record);
+	free(path);
+	free(owner);
+}
+
+static void on_gone(struct controller *controller, uint64_t id)
+{
+	struct group *group = groups__find(&controller->groups, id);
+	struct journal_record record;
+
+	if (!group)
+		return;
+	record = report_about(group, JOURNAL_CGROUP_GONE);
+	record.knob = NULL;
+	report(controller, &record);
+	govern__forget(controller, id);
+}
+
+static int on_note(void *context, void *data, size_t size)
+{
+	const struct cgbpf_event *event = data;
+	struct loop *loop = context;
+
+	if (size != sizeof(*event) || event->version != CGBPF_ABI_VERSION)
+		return 0;
+	switch (event->kind) {
+	case CGBPF_EVENT_CGROUP_NEW:
+		govern__consider_id(loop->controller, event->cgroup_id, event->kernel_ns);
+		break;
+	case CGBPF_EVENT_CGROUP_GONE:
+		on_gone(loop->controller, event->cgroup_id);
+		break;
+	case CGBPF_EVENT_KILL:
+		on_kill(loop->controller, event);
+		break;
+	case CGBPF_EVENT_WRITE:
+		foreign__handle(loop->controller, event);
+		break;
+	}
+	return 0;
+}
+
+/* What lost notes may have said is found by looking: cgroups that went, and cgroups that came. */
+static void catch_up(struct controller *controller)
+{
+	struct group *group, *next;
+	uint64_t limit;
+
+	for (group = groups__next(&controller->groups, NULL); group; group = next) {
+		next = groups__next(&controller->groups, group);
+		if (cgfs_is_gone(cgfs_read_bytes(group->dir_fd, "memory.max", &limit)))
+			on_gone(controller, group->id);
+	}
+	govern__all(controller);
+}
+
+static void tell_losses(struct loop *loop, uint64_t actions_lost)
+{
+	const struct cgbpf_stats *stats = loader__stats(loop->controller->loader);
+	uint64_t urgent = stats->urgent_lost_cnt, notes = stats->note_lost_cnt;
+	struct journal_record record = {.event = JOURNAL_EVENTS_LOST, .has_count = true};
+	struct {
+		uint64_t cnt;
+		const char *reason;
+	} losses[] = {
+		{urgent - loop->urgent_lost_cnt, "urgent ring full"},
+		{notes - loop->note_lost_cnt, "notes ring full"},
+		{actions_lost, "journal queue full"},
+	};
+
+	for (size_t i = 0; i < sizeof(losses) / sizeof(*losses); i++) {
+		if (!losses[i].cnt)
+			continue;
+		record.reason = losses[i].reason;
+		record.count = losses[i].cnt;
+		loop->controller->summary.lost_cnt += losses[i].cnt;
+		report(loop->controller, &record);
+	}
+	if (notes != loop->note_lost_cnt)
+		catch_up(loop->controller);
+	loop->urgent_lost_cnt = urgent;
+	loop->note_lost_cnt = notes;
+}
+
+static void on_actions(struct loop *loop)
+{
+	struct controller *controller = loop->controller;
+	struct action action;
+	uint64_t ticks, lost = 0;
+	bool is_raised = false;
+
+	if (read(rescue__fd(controller->rescue), &ticks, sizeof(ticks)) < 0 && errno != EAGAIN)
+		log_debug("actions: %s, ignoring", strerror(errno));
+	while (rescue__next(controller->rescue, &action, &lost)) {
+		if (lost)
+			tell_losses(loop, lost);
+		if (action.kind == ACTION_HEARTBEAT) {
+			tell_losses(loop, 0);
+			continue;
+		}
+		report_action(controller, &action);
+		if (action.kind == ACTION_FAILED && cgfs_is_gone(action.err))
+			on_gone(controller, action.cgroup_id);
+		else
+			calm__look(controller, action.cgroup_id);
+		is_raised |= action.kind == ACTION_RAISED;
+	}
+	pthread_mutex_lock(&controller->groups.lock);
+	pool__refresh(&controller->pool);
+	pthread_mutex_unlock(&controller->groups.lock);
+	blind__follow(loop->blind, controller);
+	if (is_raised && !loop->calm_period_ns)
+		calm(loop);
+}
+
+static void reload(struct loop *loop)
+{
+	struct controller *controller = loop->controller;
+	struct journal_record record = {.event = JOURNAL_RELOADED, .has_count = true};
+	struct config old = controller->config, new;
+	struct targets old_targets = controller->targets, targets;
+	char error[ERROR_LEN] = "out of memory";
+	int err = journal__reopen(controller->journal);
+
+	if (err)
+		log_warning("the journal cannot be opened again: %s, ignoring", strerror(-err));
+	err = run_load_config(loop->options->config_file, &new);
+	if (!err) {
+		err = targets__resolve(&new, &targets, error, sizeof(error));
+		if (err)
+			config__free(&new);
+	}
+	if (!err) {
+		controller->config = new;
+		controller->targets = targets;
+		controller->targets.config = &controller->config;
+		err = govern__check(controller, error, sizeof(error));
+		if (err) {
+			controller->config = old;
+			controller->targets = old_targets;
+			targets__free(&targets);
+			config__free(&new);
+		}
+	}
+	if (err) {
+		log_warning("the configuration is not reloaded, the old one stays: %s", error);
+		return;
+	}
+	targets__free(&old_targets);
+	config__free(&old);
+	pthread_mutex_lock(&controller->groups.lock);
+	pool__configure(&controller->pool, &controller->config);
+	pthread_mutex_unlock(&controller->groups.lock);
+	govern__reload(controller);
+	record.count = controller->groups.cnt;
+	report(controller, &record);
+	dprintf(STDERR_FILENO, "reloaded: governing %zu cgroups\n", controller->groups.cnt);
+	calm(loop);
+}
+
+static void on_signals(struct loop *loop)
+{
+	struct signalfd_siginfo info;
+
+	while (read(loop->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			reload(loop);
+		else
+			loop->is_ending = true;
+	}
+}
+
+static void dispatch(struct loop *loop, enum source source)
+{
+	uint64_t ticks;
+
+	switch (source) {
+	case FROM_SIGNALS:
+		on_signals(loop);
+		break;
+	case FROM_NOTES:
+		ring_buffer__consume(loop->notes);
+		/* A cgroup that began above its soft has something to give back. */
+		if (!loop->calm_period_ns)
+			calm(loop);
+		break;
+	case FROM_ACTIONS:
+		on_actions(loop);
+		break;
+	case FROM_CALM:
+		if (read(loop->calm_fd, &ticks, sizeof(ticks)) == sizeof(ticks))
+			calm(loop);
+		break;
+	case FROM_DURATION:
+		loop->is_ending = true;
+		break;
+	case FROM_BLIND:
+		blind__handle(loop->blind, loop->controller);
+		break;
+	case SOURCES:
+		break;
+	}
+}
+
+static int watch(struct loop *loop)
+{
+	int fds[SOURCES] = {
+		[FROM_SIGNALS] = loop->signal_fd,
+		[FROM_NOTES] = ring_buffer__epoll_fd(loop->notes),
+		[FROM_ACTIONS] = rescue__fd(loop->controller->rescue),
+		[FROM_CALM] = loop->calm_fd,
+		[FROM_DURATION] = loop->duration_fd,
+		[FROM_BLIND] = blind__fd(loop->blind),
+	};
+
+	for (int i = 0; i < SOURCES; i++) {
+		struct epoll_event wanted = {.events = EPOLLIN, .data.u32 = i};
+
+		if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fds[i], &wanted) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static int open_all(struct loop *loop)
+{
+	int err = blind__open(&loop->blind);
+
+	if (err)
+		return err;
+	loop->notes =
+		ring_buffer__new(loader__notes_fd(loop->controller->loader), on_note, loop, NULL);
+	if (!loop->notes)
+		return -errno;
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	loop->signal_fd = open_signals();
+	loop->calm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	loop->duration_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	return watch(loop);
+}
+
+int loop(struct controller *controller, const struct run_options *options)
+{
+	struct loop loop = {.controller = controller, .options = options};
+	struct epoll_event ready;
+	int err = open_all(&loop);
+
+	if (err)
+		log_error("run: %s", strerror(-err));
+	if (!err && options->duration_ns)
+		set_timer(loop.duration_fd, options->duration_ns, 0);
+	if (!err)
+		calm(&loop);
+	while (!err && !loop.is_ending) {
+		if (epoll_wait(loop.epoll_fd, &ready, 1, -1) == 1)
+			dispatch(&loop, ready.data.u32);
+	}
+	ring_buffer__free(loop.notes);
+	blind__close(loop.blind);
+	close(loop.epoll_fd);
+	close(loop.signal_fd);
+	close(loop.calm_fd);
+	close(loop.duration_fd);
+	return err ? EXIT_FAILED : EXIT_DONE;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The main thread's wait: signals, notes from the kernel, actions of the rescuer, timers. */
+#ifndef CGBPF_LOOP_H
+#define CGBPF_LOOP_H
+
+#include "user/controller.h"
+#include "user/run.h"
+
+/* Until SIGTERM, SIGINT or the duration's end. SIGHUP reloads and reopens the journal. Returns the
+ * exit status. */
+int loop(struct controller *controller, const struct run_options *options);
+
+/* run.c: the configuration named, or the one found; says what is wrong. For start and reload. */
+int run_load_config(const char *given, struct config *ret_config);
+
+#endif

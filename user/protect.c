@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Keeps the process alive and alone. It never touches another process. */
+#include "user/protect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bpf/abi.h"
+#include "user/log.h"
+
+#define RUN_DIR "/run/cgbpf"
+#define LOCK_FILE RUN_DIR "/lock"
+/* As systemd-oomd.service: before it nearly everything else goes, but it is not beyond reach. */
+#define OOM_SCORE_ADJ "-900"
+
+void protect_self(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, OOM_SCORE_ADJ, strlen(OOM_SCORE_ADJ)) < 0)
+		log_warning("oom_score_adj: %s, ignoring", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	/* As touched: what was never needed takes no memory, what was once needed stays. */
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
+		log_warning("memory is not locked: %s, ignoring", strerror(errno));
+}
+
+void protect_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	if (limit.rlim_max < 2 * CGBPF_MAX_GOVERNED + 64)
+		limit.rlim_max = 2 * CGBPF_MAX_GOVERNED + 64;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_debug("RLIMIT_NOFILE: %s, ignoring", strerror(errno));
+}
+
+int protect_lock(int *ret_fd, pid_t *ret_holder)
+{
+	char text[16] = {};
+	int fd, err;
+
+	if (mkdir(RUN_DIR, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		err = -errno;
+		if (err == -EWOULDBLOCK && pread(fd, text, sizeof(text) - 1, 0) > 0)
+			*ret_holder = atoi(text);
+		close(fd);
+		return err;
+	}
+	snprintf(text, sizeof(text), "%d\n", getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, strlen(text), 0) < 0)
+		log_warning("%s: %s, ignoring", LOCK_FILE, strerror(errno));
+	*ret_fd = fd;
+	return 0;
+}

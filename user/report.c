@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Tells the journal and people what happened, in the same words. It never decides and never changes
+ * a cgroup. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/cgfs.h"
+#include "user/controller.h"
+#include "user/log.h"
+#include "user/text.h"
+#include "user/units.h"
+
+static const char *reason_of(const struct journal_record *record)
+{
+	return record->detail ? record->detail : record->reason;
+}
+
+static void change_line(const struct journal_record *record, const char *name)
+{
+	char old[32], new[32], took[32], when[64] = "";
+
+	units_format_bytes(record->old_bytes, old, sizeof(old));
+	units_format_bytes(record->new_bytes, new, sizeof(new));
+	if (record->has_times && record->times.effective_ns)
+		snprintf(when, sizeof(when), " [%s after the kernel's event]",
+			 units_format_duration(record->times.effective_ns, took, sizeof(took)));
+	log_info("%s: %s %s -> %s: %s%s%s", name, record->knob, old, new,
+		 reason_of(record) ? reason_of(record) : "", when,
+		 record->is_dry_run ? " (dry run: not written)" : "");
+}
+
+static void line(const struct journal_record *record)
+{
+	char name[256] = "", comm[64] = "", value[32];
+	const char *event = journal_event_name(record->event);
+
+	if (record->cgroup)
+		text_escape(record->cgroup, strlen(record->cgroup), name, sizeof(name));
+	if (record->comm)
+		text_escape(record->comm, strlen(record->comm), comm, sizeof(comm));
+	if (record->victim_comm)
+		text_escape(record->victim_comm, strlen(record->victim_comm), comm, sizeof(comm));
+	switch (record->event) {
+	case JOURNAL_OOM_KILL:
+		log_warning("%s: the kernel killed %u (%s) under the limit of %s", name,
+			    record->victim_pid, comm, record->cgroup_id ? name : "the machine");
+		break;
+	case JOURNAL_FOREIGN_WRITE:
+		log_warning("%s: %s was set to %s by %u (%s): %s, %s", name, record->knob,
+			    units_format_bytes(record->new_bytes, value, sizeof(value)),
+			    record->pid, comm, record->answer, reason_of(record));
+		break;
+	case JOURNAL_EVENTS_LOST:
+	case JOURNAL_BLIND:
+	case JOURNAL_WRITE_FAILED:
+		log_warning("%s: %s%s%s", event, name, *name ? ": " : "",
+			    reason_of(record) ? reason_of(record) : "");
+		break;
+	case JOURNAL_CGROUP_GONE:
+	case JOURNAL_STARTED:
+	case JOURNAL_STOPPED:
+		log_debug("%s %s", event, name);
+		break;
+	default:
+		if (record->knob && record->old_bytes != record->new_bytes)
+			change_line(record, name);
+		else
+			log_info("%s: %s%s%s", name, event, reason_of(record) ? ": " : "",
+				 reason_of(record) ? reason_of(record) : "");
+	}
+}
+
+void report(struct controller *controller, const struct journal_record *record)
+{
+	struct journal_record copy = *record;
+
+	copy.is_dry_run = controller->apply.is_dry_run;
+	journal__write(controller->journal, &copy);
+	line(&copy);
+}
+
+struct journal_record report_about(const struct group *group, enum journal_event event)
+{
+	return (struct journal_record){
+		.event = event,
+		.cgroup = group->path,
+		.cgroup_id = group->id,
+		.target = group->target,
+		.knob = "memory.max",
+		.old_bytes = group->limit_bytes,
+		.new_bytes = group->limit_bytes,
+	};
+}
+
+static void tell_blind(struct controller *controller, bool is_blind)
+{
+	struct journal_record record = {
+		.event = is_blind ? JOURNAL_BLIND : JOURNAL_SIGHTED,
+		.reason = is_blind ? reason_name(REASON_BLIND) : NULL,
+		.detail = is_blind ? reason_sentence(REASON_BLIND)
+				   : "the kernel's programs run again",
+	};
+
+	controller->is_blind = is_blind;
+	report(controller, &record);
+}
+
+static enum journal_event event_of(const struct action *action)
+{
+	if (action->reason == REASON_HARD_LIMIT)
+		return JOURNAL_HARD_LIMIT_REACHED;
+	if (action->kind == ACTION_FAILED)
+		return JOURNAL_WRITE_FAILED;
+	if (action->moment == MOMENT_OOM)
+		return JOURNAL_OOM_ADJUSTMENT;
+	return action->kind == ACTION_RAISED ? JOURNAL_SOFT_LIMIT_RAISED : JOURNAL_NOT_RAISED;
+}
+
+static void count(struct summary *summary, const struct action *action)
+{
+	if (action->kind == ACTION_REFUSED)
+		summary->refused_cnt++;
+	if (action->kind != ACTION_RAISED)
+		return;
+	summary->raised_cnt++;
+	summary->given_bytes += action->new_bytes - action->old_bytes;
+	if (action->times.effective_ns > summary->slowest_ns)
+		summary->slowest_ns = action->times.effective_ns;
+}
+
+void report_action(struct controller *controller, const struct action *action)
+{
+	struct journal_record record;
+	struct group *group, *binder;
+	char detail[512];
+
+	if (action->kind == ACTION_BLIND || action->kind == ACTION_SIGHTED) {
+		tell_blind(controller, action->kind == ACTION_BLIND);
+		return;
+	}
+	group = groups__find(&controller->groups, action->cgroup_id);
+	if (!group)
+		return;
+	count(&controller->summary, action);
+	record = report_about(group, event_of(action));
+	record.old_bytes = action->old_bytes;
+	record.new_bytes = action->new_bytes;
+	record.reason = reason_name(action->reason);
+	record.detail = reason_sentence(action->reason);
+	record.has_times = true;
+	record.times = action->times;
+	if (action->kind == ACTION_RAISED)
+		record.added_bytes = action->new_bytes - action->old_bytes;
+	if (action->kind == ACTION_FAILED)
+		record.detail = strerror(-action->err);
+	if (action->reason == REASON_PARENT_BINDS) {
+		char *path = NULL, shown[384] = "an ancestor";
+		int fd;
+
+		binder = groups__find(&controller->groups, action->binder_id);
+		if (!binder && !cgfs_open_id(controller->root_fd, action->binder_id, &fd)) {
+			cgfs_path(controller->root_fd, fd, &path);
+			close(fd);
+		}
+		if (binder || path)
+			text_escape(binder ? binder->path : path,
+				    strlen(binder ? binder->path : path), shown, sizeof(shown));
+		free(path);
+		snprintf(detail, sizeof(detail), "%s: %s", record.detail, shown);
+		record.detail = detail;
+	}
+	report(controller, &record);
+}
+
+void report_summary(const struct controller *controller)
+{
+	const struct summary *summary = &controller->summary;
+	const struct cgbpf_stats *stats = loader__stats(controller->loader);
+	char given[32], slowest[32], held[32];
+
+	log_info("summary: %" PRIu64 " raised (%s given), %" PRIu64 " returned, %" PRIu64
+		 " refused, %" PRIu64 " killed by the kernel, %" PRIu64 " foreign writes, %" PRIu64
+		 " events lost",
+		 summary->raised_cnt,
+		 units_format_bytes(summary->given_bytes, given, sizeof(given)),
+		 summary->returned_cnt, summary->refused_cnt, summary->kill_cnt,
+		 summary->foreign_cnt, summary->lost_cnt);
+	log_info("summary: slowest answer %s; %llu tasks held, longest %s",
+		 units_format_duration(summary->slowest_ns, slowest, sizeof(slowest)),
+		 stats->hold_cnt,
+		 units_format_duration(stats->hold_longest_ns, held, sizeof(held)));
+}

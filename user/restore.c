@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Puts originals back and forgets them. It never governs and never reads a configuration. */
+#include "user/restore.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/cgfs.h"
+#include "user/ledger.h"
+#include "user/units.h"
+
+static enum restored put_back(const struct apply *apply, int dir_fd,
+			      const struct cgbpf_ledger_key *key,
+			      const struct cgbpf_ledger_entry *entry, bool is_forced,
+			      uint64_t *ret_limit_bytes)
+{
+	char now[CGBPF_VALUE_LEN];
+	int err = cgfs_read(dir_fd, "memory.max", now, sizeof(now));
+
+	if (cgfs_is_gone(err))
+		return RESTORED_GONE;
+	if (err || units_parse_limit(now, ret_limit_bytes))
+		return RESTORED_FAILED;
+	if (strcmp(now, entry->original) == 0)
+		return RESTORED_UNCHANGED;
+	if (!ledger_is_ours(entry, now) && !is_forced)
+		return RESTORED_NOT_OURS;
+	err = apply__original(apply, key->cgroup_id, dir_fd, entry->original, is_forced);
+	if (err)
+		return cgfs_is_gone(err) ? RESTORED_GONE
+		       : err == -EBUSY	 ? RESTORED_IN_USE
+					 : RESTORED_FAILED;
+	units_parse_limit(entry->original, ret_limit_bytes);
+	return RESTORED_BACK;
+}
+
+enum restored restore__one(const struct apply *apply, int root_fd,
+			   const struct cgbpf_ledger_key *key,
+			   const struct cgbpf_ledger_entry *entry, bool is_forced,
+			   uint64_t *ret_limit_bytes)
+{
+	enum restored outcome;
+	int fd, err;
+
+	if (entry->version != CGBPF_ABI_VERSION || key->knob != CGBPF_KNOB_MEMORY_MAX)
+		return RESTORED_FAILED;
+	err = cgfs_open_id(root_fd, key->cgroup_id, &fd);
+	if (err) {
+		outcome = cgfs_is_gone(err) ? RESTORED_GONE : RESTORED_FAILED;
+	} else {
+		outcome = put_back(apply, fd, key, entry, is_forced, ret_limit_bytes);
+		close(fd);
+	}
+	if (outcome != RESTORED_IN_USE && outcome != RESTORED_FAILED)
+		ledger__forget(apply->ledger_fd, key);
+	return outcome;
+}
+
+struct all {
+	const struct apply *apply;
+	int root_fd;
+	bool is_forced;
+	restore_report tell;
+	void *context;
+	int left_cnt;
+};
+
+static int restore_entry(void *context, const struct cgbpf_ledger_key *key,
+			 const struct cgbpf_ledger_entry *entry)
+{
+	struct all *all = context;
+	enum restored outcome;
+	uint64_t limit = 0;
+	char *path = NULL;
+	int fd;
+
+	if (!cgfs_open_id(all->root_fd, key->cgroup_id, &fd)) {
+		cgfs_path(all->root_fd, fd, &path);
+		close(fd);
+	}
+	outcome = restore__one(all->apply, all->root_fd, key, entry, all->is_forced, &limit);
+	all->left_cnt += outcome == RESTORED_IN_USE || outcome == RESTORED_FAILED;
+	all->tell(all->context, path ? path : "?", key, entry, outcome, limit);
+	free(path);
+	return 0;
+}
+
+int restore__all(const struct apply *apply, int root_fd, bool is_forced, restore_report tell,
+		 void *context)
+{
+	struct all all = {apply, root_fd, is_forced, tell, context, 0};
+	int err = ledger__each(apply->ledger_fd, restore_entry, &all);
+
+	return err ? err : all.left_cnt;
+}

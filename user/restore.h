@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Puts originals back from the ledger: at exit, after a crash, by command. It never governs. */
+#ifndef CGBPF_RESTORE_H
+#define CGBPF_RESTORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/abi.h"
+#include "user/apply.h"
+
+enum restored {
+	RESTORED_BACK = 1, /* the original stands again, byte for byte; the entry is gone */
+	RESTORED_UNCHANGED = 2, /* it stood there all the time; the entry is gone */
+	RESTORED_GONE = 3, /* the cgroup is gone; the entry too */
+	RESTORED_NOT_OURS = 4, /* somebody else's value stands: left, the entry is gone */
+	RESTORED_IN_USE = 5, /* the original lies under present use: left, the entry stays */
+	RESTORED_FAILED = 6, /* could not be read or written: left, the entry stays */
+};
+
+/*
+ * *RET_LIMIT_BYTES: the limit that stands now (untouched when GONE). FORCED: the original goes back
+ * whatever is in use or who wrote since; the kernel may kill.
+ */
+enum restored restore__one(const struct apply *apply, int root_fd,
+			   const struct cgbpf_ledger_key *key,
+			   const struct cgbpf_ledger_entry *entry, bool is_forced,
+			   uint64_t *ret_limit_bytes);
+
+/* What became of one entry; PATH is "?" when the cgroup is gone. */
+typedef void (*restore_report)(void *context, const char *path, const struct cgbpf_ledger_key *key,
+			       const struct cgbpf_ledger_entry *entry, enum restored outcome,
+			       uint64_t limit_bytes);
+
+/* All entries; reports each. Returns how many stay in the ledger, or a negative errno. */
+int restore__all(const struct apply *apply, int root_fd, bool is_forced, restore_report tell,
+		 void *context);
+
+#endif

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Puts the controller together, and takes it apart so that nothing is left. It never decides about
+ * a limit. */
+#include "user/run.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/cgfs.h"
+#include "user/controller.h"
+#include "user/log.h"
+#include "user/loop.h"
+#include "user/params.h"
+#include "user/protect.h"
+#include "user/restore.h"
+#include "user/text.h"
+#include "user/units.h"
+
+#define ERROR_LEN 1024
+/* Of the second in which exit puts everything back, what reclaim may take. */
+#define EXIT_RECLAIM_NS (600 * 1000000ULL)
+
+static const char *find_config(const char *given)
+{
+	static const char *const places[] = {"./cgbpf.yaml", "/etc/cgbpf/cgbpf.yaml"};
+
+	if (given)
+		return given;
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+		if (access(places[i], F_OK) == 0)
+			return places[i];
+	return NULL;
+}
+
+int run_load_config(const char *given, struct config *ret_config)
+{
+	const char *file = find_config(given);
+	char error[ERROR_LEN];
+	int err;
+
+	if (!file)
+		return config__default(ret_config);
+	err = config__load(file, ret_config, error, sizeof(error));
+	if (err)
+		log_error("%s", error);
+	return err;
+}
+
+static void tell_restored(void *context, const char *path, const struct cgbpf_ledger_key *key,
+			  const struct cgbpf_ledger_entry *entry, enum restored outcome,
+			  uint64_t limit_bytes)
+{
+	static const enum reason reasons[] = {[RESTORED_BACK] = REASON_EXIT,
+					      [RESTORED_NOT_OURS] = REASON_NOT_OURS,
+					      [RESTORED_IN_USE] = REASON_IN_USE,
+					      [RESTORED_FAILED] = REASON_UNREADABLE};
+	struct controller *controller = context;
+	struct journal_record record = {
+		.event = JOURNAL_RESTORED,
+		.cgroup = path,
+		.cgroup_id = key->cgroup_id,
+		.target = entry->target,
+		.knob = "memory.max",
+		.new_bytes = limit_bytes,
+		.old_bytes = limit_bytes,
+	};
+	char shown[256];
+
+	if (outcome == RESTORED_GONE || outcome == RESTORED_UNCHANGED)
+		return;
+	units_parse_limit(entry->previous, &record.old_bytes);
+	if (outcome != RESTORED_BACK)
+		record.old_bytes = limit_bytes;
+	record.reason = reason_name(reasons[outcome]);
+	record.detail = reason_sentence(reasons[outcome]);
+	if (!controller->rescue && outcome == RESTORED_BACK && !controller->loader)
+		record.reason = reason_name(REASON_CRASH);
+	report(controller, &record);
+	if (outcome == RESTORED_IN_USE || outcome == RESTORED_FAILED)
+		log_warning(
+			"%s: memory.max stays; its original %s is in the ledger: run 'cgbpf "
+			"restore' when less is in use ('--force' sets it now, and the kernel may "
+			"kill)",
+			text_escape(path, strlen(path), shown, sizeof(shown)), entry->original);
+}
+
+/* Before anything else is changed: what a run that did not end in order left behind. */
+static void restore_left_over(struct controller *controller)
+{
+	int left = restore__all(&controller->apply, controller->root_fd, false, tell_restored,
+				controller);
+
+	if (left > 0)
+		log_warning("%d limits of an earlier run are still in the ledger, ignoring", left);
+}
+
+static int cannot(const struct features *features)
+{
+	enum feature missing = features_missing(features);
+	const struct feature_row *row;
+
+	if (missing == FEATURE_MAX)
+		return 0;
+	row = feature_row(missing);
+	log_error("run: %s is missing: %s; %s (see 'cgbpf doctor')", row->what, row->lost,
+		  row->cure);
+	return EXIT_CANNOT;
+}
+
+static int load(struct controller *controller)
+{
+	const char *program = "";
+	int err = loader__open(&controller->features, &controller->loader);
+
+	if (err == -EINVAL) {
+		log_error("run: %s is pinned by another version; 'cgbpf restore' of that version "
+			  "empties it",
+			  CGBPF_PIN_LEDGER);
+		return EXIT_CANNOT;
+	}
+	if (err) {
+		log_error(
+			"run: the BPF programs cannot be loaded: %s (see 'cgbpf doctor', 'run -v')",
+			strerror(-err));
+		return EXIT_CANNOT;
+	}
+	controller->apply.ledger_fd = loader__ledger_fd(controller->loader);
+	restore_left_over(controller);
+	err = loader__attach(controller->loader, &program);
+	if (err) {
+		log_error("run: program %s cannot be attached: %s (see 'cgbpf doctor')", program,
+			  strerror(-err));
+		return EXIT_CANNOT;
+	}
+	malloc_trim(0); /* the kernel's types, read to fit the programs, are not needed again */
+	return 0;
+}
+
+static int start(struct controller *controller, const struct run_options *options)
+{
+	struct journal_record record = {.event = JOURNAL_STARTED, .has_count = true};
+	int err = journal__open(options->journal_file, &controller->journal);
+
+	if (err) {
+		log_error("run: journal %s: %s", options->journal_file, strerror(-err));
+		return EXIT_FAILED;
+	}
+	err = load(controller);
+	if (err)
+		return err;
+	err = rescue__start(controller->loader, &controller->groups, &controller->pool,
+			    &controller->apply, controller->root_fd, &controller->rescue);
+	if (err) {
+		log_error("run: the programs are attached and do not run: %s; is "
+			  "kernel.ftrace_enabled=1? (see 'cgbpf doctor')",
+			  strerror(-err));
+		return EXIT_CANNOT;
+	}
+	err = govern__all(controller);
+	if (err)
+		log_warning("not every cgroup could be looked at: %s, ignoring", strerror(-err));
+	record.count = controller->groups.cnt;
+	report(controller, &record);
+	dprintf(STDERR_FILENO, "ready: governing %zu cgroups\n", controller->groups.cnt);
+	return 0;
+}
+
+static void finish(struct controller *controller, const struct run_options *options)
+{
+	struct journal_record record = {.event = JOURNAL_STOPPED, .has_count = true};
+
+	if (!controller->loader)
+		return;
+	govern__release_all(controller);
+	rescue__stop(controller->rescue);
+	controller->rescue = NULL;
+	controller->apply.deadline_ns = apply_now_ns() + EXIT_RECLAIM_NS;
+	if (!options->is_kept && !options->is_dry_run && controller->apply.ledger_fd >= 0)
+		restore__all(&controller->apply, controller->root_fd, false, tell_restored,
+			     controller);
+	if (!controller->journal)
+		return;
+	record.count = controller->summary.raised_cnt;
+	report(controller, &record);
+	report_summary(controller);
+}
+
+static int set_up(struct controller *controller, const struct run_options *options)
+{
+	char error[ERROR_LEN] = "out of memory";
+	int err = run_load_config(options->config_file, &controller->config);
+
+	if (err)
+		return EXIT_WRONG_CALL;
+	features_probe(&controller->features);
+	err = cannot(&controller->features);
+	if (err)
+		return err;
+	if (cgfs_open_root(&controller->root_fd) || groups__init(&controller->groups) ||
+	    pool__refresh(&controller->pool))
+		return EXIT_FAILED;
+	pool__configure(&controller->pool, &controller->config);
+	err = targets__resolve(&controller->config, &controller->targets, error, sizeof(error));
+	if (!err)
+		err = govern__check(controller, error, sizeof(error));
+	if (err) {
+		log_error("%s", error);
+		return err == -EINVAL ? EXIT_WRONG_CALL : EXIT_FAILED;
+	}
+	return 0;
+}
+
+static int lock(int *ret_fd)
+{
+	pid_t holder = 0;
+	int err = protect_lock(ret_fd, &holder);
+
+	if (err == -EWOULDBLOCK)
+		log_error("run: another cgbpf is running: pid %d", holder);
+	else if (err)
+		log_error("run: /run/cgbpf/lock: %s", strerror(-err));
+	return err ? EXIT_FAILED : 0;
+}
+
+int run(const struct run_options *options)
+{
+	struct controller controller = {
+		.root_fd = -1,
+		.apply = {.ledger_fd = -1,
+			  .is_dry_run = options->is_dry_run,
+			  .cpus = sysconf(_SC_NPROCESSORS_ONLN)},
+	};
+	int lock_fd = -1, status = set_up(&controller, options);
+
+	if (!status)
+		status = lock(&lock_fd);
+	if (!status) {
+		protect_descriptors();
+		protect_self();
+		status = start(&controller, options);
+		if (!status)
+			status = loop(&controller, options);
+		finish(&controller, options);
+	}
+	loader__close(controller.loader);
+	journal__close(controller.journal);
+	groups__free(&controller.groups);
+	targets__free(&controller.targets);
+	config__free(&controller.config);
+	if (controller.root_fd >= 0)
+		close(controller.root_fd);
+	if (lock_fd >= 0)
+		close(lock_fd);
+	return status;
+}
