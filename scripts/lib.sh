@@ -59,6 +59,8 @@ apt_private_lists() {
 		return
 	fi
 	codename=$(apt_codename)
+	grep -qx 'ID=debian' /etc/os-release || [[ -n ${CGBPF_DEBIAN_MIRROR:-} ]] ||
+		die 3 "not Debian: install QEMU and virtme-ng yourself and give CGBPF_DEBIAN_MIRROR for kernels"
 	mirror=${CGBPF_DEBIAN_MIRROR:-$(apt_uri_of_suite "$codename")}
 	security=$(apt_uri_of_suite "$codename-security")
 	[[ -r $keyring ]] || die 1 "$keyring is missing: install debian-archive-keyring"
@@ -86,6 +88,7 @@ apt_private_lists() {
 }
 
 # Puts virtme-run and QEMU on PATH and QEMU's data folders into QEMU_DATA; those under build/ come first.
+# shellcheck disable=SC2034 # read by scripts/vm
 guest_tools_env() {
 	QEMU_DATA=()
 	if [[ -d $GUEST_ROOT ]]; then
