@@ -73,6 +73,8 @@ start_cgbpf() {
 	wait_stream "$CGBPF_STDERR" "$CGBPF_PID" grep -q -m1 'ready: governing' && return
 	echo "cgbpf run did not get ready; it said:" >&2
 	cat "$CGBPF_STDERR" >&2
+	kill -KILL "$CGBPF_PID" 2>/dev/null || true
+	CGBPF_PID=''
 	return 1
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How long a bare pwrite(2) of a kept memory.max descriptor takes: the floor under every limit
  * change. It never writes to a cgroup it did not make. */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>

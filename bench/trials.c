@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Runs one workload again and again, each time in a fresh cgroup, and counts who was killed. It
  * never chooses a limit above the one it was given. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>

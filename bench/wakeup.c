@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How long an empty wake-up takes: from a write to an eventfd to the return of epoll_wait in a
  * real-time thread. It never touches a cgroup. */
-#define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
 #include <sys/epoll.h>
