@@ -30,6 +30,16 @@ static __always_inline __u64 pages_to_bytes(__u64 pages)
 	return pages >= 1ULL << 50 ? ~0ULL : pages << PAGE_SHIFT;
 }
 
+/* A kernel pointer as a number, which global functions take: the verifier forgets what a copied
+ * value was. */
+static __always_inline __u64 address_of(const void *pointer)
+{
+	__u64 address = 0;
+
+	bpf_probe_read_kernel(&address, sizeof(address), &pointer);
+	return address;
+}
+
 /* state.bpf.c: rules and what was seen last. NULL: not governed. */
 struct cgbpf_rule *state__rule(__u64 cgroup_id) __hidden;
 struct cgbpf_cgroup *state__cgroup(__u64 cgroup_id) __hidden;
@@ -53,14 +63,18 @@ int hold__wait(struct mem_cgroup *memcg, struct cgbpf_rule *rule, struct cgbpf_c
 /* Remembers the task that must be let in while others are held; called from the heartbeat. */
 int hold__note_rescuer(void) __hidden;
 
-/* headroom.bpf.c: what the machine and the ancestors still have. */
-__u64 headroom__file_pages(struct mem_cgroup *memcg) __hidden;
-__u64 headroom__free_bytes(struct mem_cgroup *memcg) __hidden;
-int headroom__of_ancestors(struct page_counter *counter,
-			   struct cgbpf_memory_event *ret_event) __hidden;
+/*
+ * headroom.bpf.c: what the machine and the ancestors still have. Pointers travel as numbers: these
+ * functions are global, which makes the verifier check each once and not once a caller, and such
+ * functions may not take kernel pointers.
+ */
+__u64 headroom__file_pages(__u64 memcg); /* struct mem_cgroup * */
+__u64 headroom__free_bytes(__u64 memcg);
+int headroom__of_ancestors(__u64 counter,
+			   struct cgbpf_memory_event *ret_event); /* struct page_counter * */
 
 /* The cgroup id (kernfs id of its folder) of a task's or memcg's cgroup; 0 if COUNTER is not a
  * memcg's `memory`. */
-__u64 headroom__memcg_id(struct page_counter *counter) __hidden;
+__u64 headroom__memcg_id(__u64 counter);
 
 #endif

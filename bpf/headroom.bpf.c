@@ -13,14 +13,14 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile __u32 cfg_nodes_cnt = 1;
 
-__hidden __u64 headroom__memcg_id(struct page_counter *counter)
+__u64 headroom__memcg_id(__u64 counter)
 {
 	/*
 	 * page_counter_try_charge() also serves swap, hugetlb and others. COUNTER is a memcg's
 	 * `memory` exactly when the memcg it would lie in is its cgroup's own memory controller.
 	 */
 	struct mem_cgroup *memcg =
-		(void *)counter - bpf_core_field_offset(struct mem_cgroup, memory);
+		(void *)(counter - bpf_core_field_offset(struct mem_cgroup, memory));
 	struct cgroup *cgroup = BPF_CORE_READ(memcg, css.cgroup);
 	struct cgroup_subsys_state *css = NULL;
 	int slot = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
@@ -35,8 +35,9 @@ __hidden __u64 headroom__memcg_id(struct page_counter *counter)
 
 /* Page cache of MEMCG itself, without its children. LRU sizes are exact but for the CPUs' small
  * batches. */
-__hidden __u64 headroom__file_pages(struct mem_cgroup *memcg)
+__u64 headroom__file_pages(__u64 memcg_address)
 {
+	struct mem_cgroup *memcg = (void *)memcg_address;
 	__u64 sizes[ZONES_MAX][NR_LRU_LISTS];
 	__u64 pages = 0;
 
@@ -59,8 +60,9 @@ __hidden __u64 headroom__file_pages(struct mem_cgroup *memcg)
 }
 
 /* MEMCG only serves to find the nodes: each of its lruvecs points to one. */
-__hidden __u64 headroom__free_bytes(struct mem_cgroup *memcg)
+__u64 headroom__free_bytes(__u64 memcg_address)
 {
+	struct mem_cgroup *memcg = (void *)memcg_address;
 	__u64 pages = 0;
 
 	for (__u32 node = 0; node < NODES_MAX && node < cfg_nodes_cnt; node++) {
@@ -95,11 +97,12 @@ __hidden __u64 headroom__free_bytes(struct mem_cgroup *memcg)
 	return pages << PAGE_SHIFT;
 }
 
-__hidden int headroom__of_ancestors(struct page_counter *counter,
-				    struct cgbpf_memory_event *ret_event)
+int headroom__of_ancestors(__u64 counter, struct cgbpf_memory_event *ret_event)
 {
-	struct page_counter *ancestor = BPF_CORE_READ(counter, parent);
+	struct page_counter *leaf = (void *)counter, *ancestor = BPF_CORE_READ(leaf, parent);
 
+	if (!ret_event)
+		return 0;
 	ret_event->room_bytes = ~0ULL;
 	ret_event->binder_id = 0;
 	for (int i = 0; i < ANCESTORS_MAX && ancestor; i++) {
@@ -111,7 +114,7 @@ __hidden int headroom__of_ancestors(struct page_counter *counter,
 			room = max > usage ? pages_to_bytes(max - usage) : 0;
 			if (room < ret_event->room_bytes) {
 				ret_event->room_bytes = room;
-				ret_event->binder_id = headroom__memcg_id(ancestor);
+				ret_event->binder_id = headroom__memcg_id((__u64)ancestor);
 			}
 		}
 		ancestor = BPF_CORE_READ(ancestor, parent);

@@ -73,9 +73,9 @@ static __always_inline bool take_turn(struct cgbpf_cgroup *seen, __u64 max, __u6
 	return true;
 }
 
-static __always_inline struct mem_cgroup *memcg_of(struct page_counter *counter)
+static __always_inline __u64 memcg_of(__u64 counter)
 {
-	return (void *)counter - bpf_core_field_offset(struct mem_cgroup, memory);
+	return counter - bpf_core_field_offset(struct mem_cgroup, memory);
 }
 
 static __always_inline void see(struct cgbpf_cgroup *seen, struct cgbpf_event *event)
@@ -86,9 +86,12 @@ static __always_inline void see(struct cgbpf_cgroup *seen, struct cgbpf_event *e
 	seen->seen_ns = event->kernel_ns;
 }
 
-/* COUNTER is at least half full. LEAF is the one that is charged: COUNTER or below it. */
-static __noinline int look_closer(struct page_counter *counter, struct page_counter *leaf,
-				  __u64 usage, __u64 max)
+/*
+ * COUNTER (a struct page_counter *) is at least half full. LEAF is the one that is charged: COUNTER
+ * or below it. Global, so that the verifier checks it once and not for every turn of the loop that
+ * calls it.
+ */
+__noinline int look_closer(__u64 counter, __u64 leaf, __u64 usage, __u64 max)
 {
 	struct cgbpf_event event = {};
 	struct cgbpf_stats *stats;
@@ -149,7 +152,7 @@ int BPF_PROG(on_charge, struct page_counter *counter, unsigned long nr_pages)
 		__u64 usage = each->usage.counter + nr_pages;
 
 		if (usage >= max / 2)
-			look_closer(each, counter, usage, max);
+			look_closer(address_of(each), address_of(counter), usage, max);
 		each = each->parent;
 	}
 	return 0;
@@ -185,11 +188,11 @@ int BPF_PROG(on_oom, struct mem_cgroup *memcg)
 		seen->oom_said_ns = event.kernel_ns;
 		event.memory.usage_bytes = pages_to_bytes(memcg->memory.usage.counter);
 		event.memory.limit_bytes = pages_to_bytes(max);
-		event.memory.file_bytes = pages_to_bytes(headroom__file_pages(memcg));
+		event.memory.file_bytes = pages_to_bytes(headroom__file_pages(address_of(memcg)));
 		event.memory.growth_bytes_per_ms = seen->growth_bytes_per_ms;
-		event.memory.free_bytes = headroom__free_bytes(memcg);
+		event.memory.free_bytes = headroom__free_bytes(address_of(memcg));
 		event.memory.flags = is_held ? CGBPF_MEMORY_HELD : 0;
-		headroom__of_ancestors(&memcg->memory, &event.memory);
+		headroom__of_ancestors(address_of(&memcg->memory), &event.memory);
 		see(seen, &event);
 		emit__urgent(&event);
 	}

@@ -48,36 +48,44 @@ void calm__look(struct controller *controller, uint64_t id)
 	pthread_mutex_unlock(&controller->groups.lock);
 }
 
-/* The rescuer may raise the limit at any moment; whatever it wrote counts more than the return. */
-static void lower(struct controller *controller, struct group *group, uint64_t from, uint64_t to)
+int calm__lower(struct controller *controller, struct group *group, uint64_t to)
 {
-	struct journal_record record = report_about(group, JOURNAL_LIMIT_RETURNED);
-	uint64_t written_ns;
-	bool is_overtaken;
+	uint64_t from, written_ns;
 	int err;
 
+	if (controller->apply.is_dry_run)
+		return 0;
 	pthread_mutex_lock(&controller->groups.lock);
-	if (group->limit_bytes != from) {
-		pthread_mutex_unlock(&controller->groups.lock);
-		return;
-	}
-	group->shrink_from_bytes = from;
-	group->is_shrinking = true;
-	if (!controller->apply.is_dry_run)
+	from = group->limit_bytes;
+	if (from > to) {
+		group->shrink_from_bytes = from;
+		group->is_shrinking = true;
 		group->limit_bytes = to;
+	}
 	pthread_mutex_unlock(&controller->groups.lock);
+	if (from <= to)
+		return -EAGAIN;
 
 	err = apply__lower(&controller->apply, group->id, group->dir_fd, to);
 
 	pthread_mutex_lock(&controller->groups.lock);
 	group->is_shrinking = false;
-	is_overtaken = !controller->apply.is_dry_run && group->limit_bytes != to;
-	if (is_overtaken)
+	if (group->limit_bytes != to) {
 		apply__raise(&controller->apply, group, group->limit_bytes, &written_ns);
-	else if (err)
+		err = -EAGAIN;
+	} else if (err) {
 		group->limit_bytes = from;
+	}
 	pthread_mutex_unlock(&controller->groups.lock);
-	if (err || is_overtaken)
+	return err;
+}
+
+static void give_back(struct controller *controller, struct group *group, uint64_t from,
+		      uint64_t to)
+{
+	struct journal_record record = report_about(group, JOURNAL_LIMIT_RETURNED);
+
+	if (calm__lower(controller, group, to))
 		return; /* in use again, or gone: another time, or never */
 	controller->summary.returned_cnt++;
 	record.old_bytes = from;
@@ -104,7 +112,7 @@ static void consider(struct controller *controller, struct group *group)
 		group->calm_since_ns = now_ns;
 	pthread_mutex_unlock(&controller->groups.lock);
 	if (group->calm_since_ns && now_ns - group->calm_since_ns >= group->return_after_ns)
-		lower(controller, group, from, to);
+		give_back(controller, group, from, to);
 }
 
 size_t calm__tick(struct controller *controller)
@@ -112,6 +120,8 @@ size_t calm__tick(struct controller *controller)
 	struct group *group = NULL;
 	size_t above_cnt = 0;
 
+	if (controller->apply.is_dry_run)
+		return 0; /* nothing was given */
 	while ((group = groups__next(&controller->groups, group))) {
 		if (group->is_stopped || group->limit_bytes <= group->rule.soft_bytes)
 			continue;

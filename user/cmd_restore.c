@@ -26,7 +26,8 @@ static const char *const words[] = {
 };
 
 static void tell(void *context, const char *path, const struct cgbpf_ledger_key *key,
-		 const struct cgbpf_ledger_entry *entry, enum restored outcome, uint64_t limit)
+		 const struct cgbpf_ledger_entry *entry, enum restored outcome,
+		 const struct restored_limit *limit)
 {
 	char shown[512];
 

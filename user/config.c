@@ -163,9 +163,12 @@ static int refuse_yaml(struct reader *reader, const yaml_parser_t *parser)
 {
 	if (parser->error == YAML_MEMORY_ERROR)
 		return REFUSE_FILE(reader, -ENOMEM, "out of memory");
-	if (parser->error == YAML_READER_ERROR)
+	if (parser->error == YAML_READER_ERROR && parser->problem_value >= 0)
 		return REFUSE_AT(reader, mark_at(reader, parser->problem_offset), "%s (0x%02x)",
 				 parser->problem, (unsigned int)parser->problem_value);
+	if (parser->error == YAML_READER_ERROR)
+		return REFUSE_AT(reader, mark_at(reader, parser->problem_offset), "%s",
+				 parser->problem);
 	return REFUSE_AT(reader, parser->problem_mark, "%s%s%s", parser->problem,
 			 parser->context ? " " : "", parser->context ?: "");
 }
@@ -321,11 +324,11 @@ static int load_mapping(struct reader *reader, yaml_node_t *node, enum schema_pl
 	}
 	if (!err && place == PLACE_MEMORY) {
 		const struct memory_config *memory = object;
-		yaml_node_t *soft = find_value(reader, node, "soft");
+		yaml_node_t *given = find_value(reader, node, "soft");
 
+		given = given ?: find_value(reader, node, "hard");
 		if (memory->hard_bytes && memory->soft_bytes > memory->hard_bytes)
-			return REFUSE(reader, soft ?: find_value(reader, node, "hard"),
-				      "soft is above hard");
+			return REFUSE(reader, given ?: node, "soft is above hard");
 	}
 	return err;
 }

@@ -343,7 +343,7 @@ static bool is_near(const char *a, const char *b)
 const struct schema_key *schema_find_near(enum schema_place place, const char *name)
 {
 	for (const struct schema_key *key = schema_keys; key->key; key++)
-		if (key->place == place && is_near(key->key, name))
+		if (key->place == place && key->shape != SHAPE_LATER && is_near(key->key, name))
 			return key;
 	return NULL;
 }

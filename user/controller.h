@@ -73,6 +73,12 @@ void foreign__handle(struct controller *controller, const struct cgbpf_event *ev
 /* calm.c: gives back what is no longer needed. Returns how many groups still have more than soft.
  */
 size_t calm__tick(struct controller *controller);
+/*
+ * Lowers GROUP's limit to TO while the rescuer may raise it at any moment; what the rescuer wrote
+ * counts more. 0; -EAGAIN: it was raised meanwhile; -EBUSY: in use; another negative errno: not
+ * written.
+ */
+int calm__lower(struct controller *controller, struct group *group, uint64_t to);
 /* How often to call it, in ns: often enough for the shortest return_after. */
 uint64_t calm__period_ns(const struct controller *controller);
 /* Looks at the page cache of a group, so that the next answer can tell need from cache. */

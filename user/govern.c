@@ -129,43 +129,57 @@ int govern__set_rule(struct controller *controller, const struct group *group)
 	return loader__set_rule(controller->loader, group->id, &rule);
 }
 
-/* Writes the limit with which governing begins: soft, or above it where more is in use. */
-static int begin(struct controller *controller, struct group *group, const char *original)
+/* Writes the limit with which governing begins: soft, or above it where more is in use. The rule is
+ * in force already. */
+static int begin(struct controller *controller, struct group *group)
 {
 	struct journal_record record = report_about(group, JOURNAL_GOVERNED);
-	struct memory_look look;
 	uint64_t start, margin, written_ns;
+	struct memory_look look;
 	enum reason reason;
 	int err = cgfs_look(group->dir_fd, &look);
 
 	if (err)
 		return err;
 	margin = decide_memory_margin(look.fixed_bytes, controller->apply.cpus);
-	start = decide_memory_start(&group->rule, group->limit_bytes, look.fixed_bytes, margin,
+	start = decide_memory_start(&group->rule, record.old_bytes, look.fixed_bytes, margin,
 				    &reason);
-	err = apply__remember(&controller->apply, group, original);
-	if (err)
-		return err;
-	if (start > group->limit_bytes)
+	if (start > record.old_bytes) {
+		pthread_mutex_lock(&controller->groups.lock);
 		err = apply__raise(&controller->apply, group, start, &written_ns);
-	else if (start < group->limit_bytes)
-		err = apply__lower(&controller->apply, group->id, group->dir_fd, start);
-	if (err == -EBUSY) { /* it grew meanwhile: it returns toward soft like any other */
+		pthread_mutex_unlock(&controller->groups.lock);
+	} else if (start < record.old_bytes) {
+		err = calm__lower(controller, group, start);
+	}
+	if (err == -EBUSY || err == -EAGAIN) { /* it grew meanwhile: it returns like any other */
 		start = group->limit_bytes;
 		reason = REASON_ABOVE_SOFT;
 		err = 0;
 	}
-	if (err) {
-		apply__forget(&controller->apply, group->id);
+	if (err)
 		return err;
-	}
-	if (!controller->apply.is_dry_run)
-		group->limit_bytes = start;
 	record.new_bytes = start;
 	record.reason = reason_name(reason);
 	record.detail = reason_sentence(reason);
 	report(controller, &record);
 	return 0;
+}
+
+/* Ledger, table, rule, limit, in this order: no moment is without a rule, and no change without its
+ * original. */
+static int install(struct controller *controller, struct group *group, const char *original)
+{
+	int err = apply__remember(&controller->apply, group, original);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&controller->groups.lock);
+	err = groups__add(&controller->groups, group);
+	pthread_mutex_unlock(&controller->groups.lock);
+	if (err)
+		return err;
+	err = govern__set_rule(controller, group);
+	return err ? err : begin(controller, group);
 }
 
 /* What an explicit target cannot be governed for is worth a line; what a glob meets on its way is
@@ -211,14 +225,7 @@ int govern__consider(struct controller *controller, int dir_fd, const char *path
 		return pass_over(target, path, strerror(errno));
 	if (group->rule.hard_bytes < group->rule.soft_bytes)
 		group->rule.hard_bytes = group->rule.soft_bytes;
-	err = begin(controller, group, original);
-	if (!err) {
-		pthread_mutex_lock(&controller->groups.lock);
-		err = groups__add(&controller->groups, group);
-		pthread_mutex_unlock(&controller->groups.lock);
-	}
-	if (!err)
-		err = govern__set_rule(controller, group);
+	err = install(controller, group, original);
 	if (!err)
 		return 1;
 	if (!cgfs_is_gone(err))
@@ -227,6 +234,7 @@ int govern__consider(struct controller *controller, int dir_fd, const char *path
 		govern__forget(controller, id);
 	else
 		group__free(group);
+	apply__forget(&controller->apply, id);
 	return 0;
 }
 

@@ -21,14 +21,17 @@ struct loader {
 	struct cgbpf_stats *stats;
 };
 
+/* The verifier's log is one message of many lines. */
 static int to_log(enum libbpf_print_level level, const char *format, va_list args)
 {
-	char text[1024];
+	char *text, *rest, *line;
 
-	vsnprintf(text, sizeof(text), format, args);
-	text[strcspn(text, "\n")] = '\0';
-	if (level == LIBBPF_WARN)
-		log_debug("%s", text);
+	if (level != LIBBPF_WARN || vasprintf(&text, format, args) < 0)
+		return 0;
+	for (rest = text; (line = strsep(&rest, "\n"));)
+		if (*line)
+			log_debug("%s", line);
+	free(text);
 	return 0;
 }
 
@@ -78,7 +81,7 @@ static int take_over_ledger(struct cgbpf *skel)
 	if (err == -ENOENT)
 		return 0;
 	if (err)
-		return err;
+		return err == -EINVAL ? -EPROTO : err;
 	err = bpf_map__reuse_fd(skel->maps.ledger, fd);
 	close(fd);
 	return err;

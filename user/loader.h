@@ -16,7 +16,7 @@ struct loader;
 
 /*
  * Opens, loads and pins; nothing is attached yet. The pinned ledger of an earlier run is taken
- * over. Returns 0 or a negative errno; -EINVAL: what is pinned as a ledger is none of this version.
+ * over. Returns 0 or a negative errno; -EPROTO: what is pinned as a ledger is none of this version.
  */
 int loader__open(const struct features *features, struct loader **ret_loader);
 /* Attaches every wanted program. On failure *RET_PROGRAM names the one that could not be. */

@@ -15,13 +15,15 @@ static void release(struct controller *controller, struct group *group)
 	struct cgbpf_ledger_key key = {.cgroup_id = group->id, .knob = CGBPF_KNOB_MEMORY_MAX};
 	struct journal_record record = report_about(group, JOURNAL_RESTORED);
 	struct cgbpf_ledger_entry entry;
+	struct restored_limit limit;
 	uint64_t id = group->id;
 
 	loader__drop_rule(controller->loader, id);
 	if (!ledger__get(controller->apply.ledger_fd, &key, &entry)) {
 		enum restored outcome = restore__one(&controller->apply, controller->root_fd, &key,
-						     &entry, false, &record.new_bytes);
+						     &entry, false, &limit);
 
+		record.new_bytes = limit.after_bytes;
 		record.reason =
 			reason_name(outcome == RESTORED_IN_USE ? REASON_IN_USE : REASON_RELOAD);
 		record.detail =

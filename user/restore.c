@@ -14,15 +14,16 @@
 static enum restored put_back(const struct apply *apply, int dir_fd,
 			      const struct cgbpf_ledger_key *key,
 			      const struct cgbpf_ledger_entry *entry, bool is_forced,
-			      uint64_t *ret_limit_bytes)
+			      struct restored_limit *limit)
 {
 	char now[CGBPF_VALUE_LEN];
 	int err = cgfs_read(dir_fd, "memory.max", now, sizeof(now));
 
 	if (cgfs_is_gone(err))
 		return RESTORED_GONE;
-	if (err || units_parse_limit(now, ret_limit_bytes))
+	if (err || units_parse_limit(now, &limit->before_bytes))
 		return RESTORED_FAILED;
+	limit->after_bytes = limit->before_bytes;
 	if (strcmp(now, entry->original) == 0)
 		return RESTORED_UNCHANGED;
 	if (!ledger_is_ours(entry, now) && !is_forced)
@@ -32,15 +33,16 @@ static enum restored put_back(const struct apply *apply, int dir_fd,
 		return cgfs_is_gone(err) ? RESTORED_GONE
 		       : err == -EBUSY	 ? RESTORED_IN_USE
 					 : RESTORED_FAILED;
-	units_parse_limit(entry->original, ret_limit_bytes);
+	units_parse_limit(entry->original, &limit->after_bytes);
 	return RESTORED_BACK;
 }
 
 enum restored restore__one(const struct apply *apply, int root_fd,
 			   const struct cgbpf_ledger_key *key,
 			   const struct cgbpf_ledger_entry *entry, bool is_forced,
-			   uint64_t *ret_limit_bytes)
+			   struct restored_limit *ret_limit)
 {
+	struct restored_limit limit = {};
 	enum restored outcome;
 	int fd, err;
 
@@ -50,11 +52,12 @@ enum restored restore__one(const struct apply *apply, int root_fd,
 	if (err) {
 		outcome = cgfs_is_gone(err) ? RESTORED_GONE : RESTORED_FAILED;
 	} else {
-		outcome = put_back(apply, fd, key, entry, is_forced, ret_limit_bytes);
+		outcome = put_back(apply, fd, key, entry, is_forced, &limit);
 		close(fd);
 	}
 	if (outcome != RESTORED_IN_USE && outcome != RESTORED_FAILED)
 		ledger__forget(apply->ledger_fd, key);
+	*ret_limit = limit;
 	return outcome;
 }
 
@@ -72,7 +75,7 @@ static int restore_entry(void *context, const struct cgbpf_ledger_key *key,
 {
 	struct all *all = context;
 	enum restored outcome;
-	uint64_t limit = 0;
+	struct restored_limit limit;
 	char *path = NULL;
 	int fd;
 
@@ -82,7 +85,7 @@ static int restore_entry(void *context, const struct cgbpf_ledger_key *key,
 	}
 	outcome = restore__one(all->apply, all->root_fd, key, entry, all->is_forced, &limit);
 	all->left_cnt += outcome == RESTORED_IN_USE || outcome == RESTORED_FAILED;
-	all->tell(all->context, path ? path : "?", key, entry, outcome, limit);
+	all->tell(all->context, path ? path : "?", key, entry, outcome, &limit);
 	free(path);
 	return 0;
 }

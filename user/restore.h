@@ -19,19 +19,22 @@ enum restored {
 	RESTORED_FAILED = 6, /* could not be read or written: left, the entry stays */
 };
 
-/*
- * *RET_LIMIT_BYTES: the limit that stands now (untouched when GONE). FORCED: the original goes back
- * whatever is in use or who wrote since; the kernel may kill.
- */
+/* The limit as found and as it stands now; both 0 when the cgroup is gone. */
+struct restored_limit {
+	uint64_t before_bytes, after_bytes;
+};
+
+/* FORCED: the original goes back
+ * whatever is in use or who wrote since; the kernel may kill. */
 enum restored restore__one(const struct apply *apply, int root_fd,
 			   const struct cgbpf_ledger_key *key,
 			   const struct cgbpf_ledger_entry *entry, bool is_forced,
-			   uint64_t *ret_limit_bytes);
+			   struct restored_limit *ret_limit);
 
 /* What became of one entry; PATH is "?" when the cgroup is gone. */
 typedef void (*restore_report)(void *context, const char *path, const struct cgbpf_ledger_key *key,
 			       const struct cgbpf_ledger_entry *entry, enum restored outcome,
-			       uint64_t limit_bytes);
+			       const struct restored_limit *limit);
 
 /* All entries; reports each. Returns how many stay in the ledger, or a negative errno. */
 int restore__all(const struct apply *apply, int root_fd, bool is_forced, restore_report tell,

@@ -53,7 +53,7 @@ int run_load_config(const char *given, struct config *ret_config)
 
 static void tell_restored(void *context, const char *path, const struct cgbpf_ledger_key *key,
 			  const struct cgbpf_ledger_entry *entry, enum restored outcome,
-			  uint64_t limit_bytes)
+			  const struct restored_limit *limit)
 {
 	static const enum reason reasons[] = {[RESTORED_BACK] = REASON_EXIT,
 					      [RESTORED_NOT_OURS] = REASON_NOT_OURS,
@@ -66,16 +66,13 @@ static void tell_restored(void *context, const char *path, const struct cgbpf_le
 		.cgroup_id = key->cgroup_id,
 		.target = entry->target,
 		.knob = "memory.max",
-		.new_bytes = limit_bytes,
-		.old_bytes = limit_bytes,
+		.new_bytes = limit->after_bytes,
+		.old_bytes = limit->before_bytes,
 	};
 	char shown[256];
 
 	if (outcome == RESTORED_GONE || outcome == RESTORED_UNCHANGED)
 		return;
-	units_parse_limit(entry->previous, &record.old_bytes);
-	if (outcome != RESTORED_BACK)
-		record.old_bytes = limit_bytes;
 	record.reason = reason_name(reasons[outcome]);
 	record.detail = reason_sentence(reasons[outcome]);
 	if (!controller->rescue && outcome == RESTORED_BACK && !controller->loader)
@@ -117,7 +114,7 @@ static int load(struct controller *controller)
 	const char *program = "";
 	int err = loader__open(&controller->features, &controller->loader);
 
-	if (err == -EINVAL) {
+	if (err == -EPROTO) {
 		log_error("run: %s is pinned by another version; 'cgbpf restore' of that version "
 			  "empties it",
 			  CGBPF_PIN_LEDGER);
