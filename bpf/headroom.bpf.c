@@ -59,6 +59,29 @@ __u64 headroom__file_pages(__u64 memcg_address)
 	return pages;
 }
 
+/* Counters are kept signed and may be a little below zero. */
+static __always_inline __u64 count_at(__u64 address)
+{
+	__s64 count = 0;
+
+	bpf_probe_read_kernel(&count, sizeof(count), (void *)address);
+	return count > 0 ? count : 0;
+}
+
+/* By hand: the size of a struct zone differs between kernels, and an index is not relocated. */
+static __always_inline __u64 free_pages(struct pglist_data *pgdat)
+{
+	__u64 size = bpf_core_type_size(struct zone), pages = 0;
+	__u64 at = (__u64)pgdat + bpf_core_field_offset(struct pglist_data, node_zones) +
+		   bpf_core_field_offset(struct zone, vm_stat) +
+		   sizeof(__u64) * bpf_core_enum_value(enum zone_stat_item, NR_FREE_PAGES);
+	__u64 end = at + bpf_core_field_size(pgdat->node_zones);
+
+	for (int zone = 0; zone < ZONES_MAX && at < end; zone++, at += size)
+		pages += count_at(at);
+	return pages;
+}
+
 /* MEMCG only serves to find the nodes: each of its lruvecs points to one. */
 __u64 headroom__free_bytes(__u64 memcg_address)
 {
@@ -68,7 +91,7 @@ __u64 headroom__free_bytes(__u64 memcg_address)
 	for (__u32 node = 0; node < NODES_MAX && node < cfg_nodes_cnt; node++) {
 		struct mem_cgroup_per_node *info = NULL;
 		struct pglist_data *pgdat;
-		__s64 count = 0;
+		__u64 at;
 
 		bpf_core_read(&info, sizeof(info), &memcg->nodeinfo[node]);
 		if (!info)
@@ -84,15 +107,7 @@ __u64 headroom__free_bytes(__u64 memcg_address)
 			      &pgdat->vm_stat[bpf_core_enum_value(enum node_stat_item,
 								  NR_INACTIVE_FILE)]);
 		pages += count > 0 ? count : 0;
-		for (__u32 zone = 0; zone < ZONES_MAX; zone++) {
-			if (zone >= bpf_core_field_size(pgdat->node_zones) /
-					    bpf_core_type_size(struct zone))
-				break;
-			bpf_core_read(&count, sizeof(count),
-				      &pgdat->node_zones[zone].vm_stat[bpf_core_enum_value(
-					      enum zone_stat_item, NR_FREE_PAGES)]);
-			pages += count > 0 ? count : 0;
-		}
+		pages += free_pages(pgdat);
 	}
 	return pages << PAGE_SHIFT;
 }

@@ -50,7 +50,7 @@ static void forget_all(struct blind *blind)
 	blind->cnt = 0;
 }
 
-static void answer(struct controller *controller, struct group *group)
+static void look_and_answer(struct controller *controller, struct group *group)
 {
 	struct cgbpf_event event = {.kind = CGBPF_EVENT_WATERMARK, .cgroup_id = group->id};
 	struct memory_look look;
@@ -64,7 +64,7 @@ static void answer(struct controller *controller, struct group *group)
 	event.memory.usage_bytes = look.current_bytes;
 	event.memory.file_bytes = look.file_bytes;
 	event.memory.room_bytes = UINT64_MAX;
-	rescue__answer(controller->rescue, &event);
+	answer(&controller->answerer, &event);
 }
 
 void blind__follow(struct blind *blind, struct controller *controller)
@@ -89,7 +89,7 @@ void blind__follow(struct blind *blind, struct controller *controller)
 		blind->watches[blind->cnt].wd = inotify_add_watch(blind->fd, file, IN_MODIFY);
 		blind->cnt += blind->watches[blind->cnt].wd >= 0;
 		/* It may have got there while nobody looked. */
-		answer(controller, group);
+		look_and_answer(controller, group);
 	}
 }
 
@@ -110,7 +110,7 @@ void blind__handle(struct blind *blind, struct controller *controller)
 					continue;
 				group = groups__find(&controller->groups, blind->watches[i].id);
 				if (group)
-					answer(controller, group);
+					look_and_answer(controller, group);
 			}
 		}
 	}

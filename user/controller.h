@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "user/actions.h"
+#include "user/answer.h"
 #include "user/apply.h"
 #include "user/config.h"
 #include "user/feature.h"
@@ -31,6 +33,8 @@ struct controller {
 	struct groups groups;
 	struct pool pool;
 	struct apply apply;
+	struct actions *actions;
+	struct answerer answerer;
 	struct rescue *rescue;
 	struct journal *journal;
 	struct summary summary;

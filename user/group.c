@@ -23,7 +23,7 @@ int groups__init(struct groups *groups)
 	groups->buckets = calloc(BUCKETS, sizeof(*groups->buckets));
 	if (!groups->buckets)
 		return -ENOMEM;
-	groups->cnt = groups->raised_cnt = 0;
+	groups->cnt = 0;
 	pthread_mutexattr_init(&attr);
 	pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
 	pthread_mutex_init(&groups->lock, &attr);

@@ -46,7 +46,7 @@ struct group {
 struct groups {
 	pthread_mutex_t lock; /* priority inheriting: the rescuer waits for nobody of lower rank */
 	struct group **buckets;
-	size_t cnt, raised_cnt;
+	size_t cnt;
 };
 
 int groups__init(struct groups *groups);

@@ -198,12 +198,10 @@ static void on_actions(struct loop *loop)
 {
 	struct controller *controller = loop->controller;
 	struct action action;
-	uint64_t ticks, lost = 0;
+	uint64_t lost = 0;
 	bool is_raised = false;
 
-	if (read(rescue__fd(controller->rescue), &ticks, sizeof(ticks)) < 0 && errno != EAGAIN)
-		log_debug("actions: %s, ignoring", strerror(errno));
-	while (rescue__next(controller->rescue, &action, &lost)) {
+	while (actions__next(controller->actions, &action, &lost)) {
 		if (lost)
 			tell_losses(loop, lost);
 		if (action.kind == ACTION_HEARTBEAT) {
@@ -319,7 +317,7 @@ static int watch(struct loop *loop)
 	int fds[SOURCES] = {
 		[FROM_SIGNALS] = loop->signal_fd,
 		[FROM_NOTES] = ring_buffer__epoll_fd(loop->notes),
-		[FROM_ACTIONS] = rescue__fd(loop->controller->rescue),
+		[FROM_ACTIONS] = actions__fd(loop->controller->actions),
 		[FROM_CALM] = loop->calm_fd,
 		[FROM_DURATION] = loop->duration_fd,
 		[FROM_BLIND] = blind__fd(loop->blind),

@@ -22,6 +22,8 @@
 #include "user/units.h"
 
 #define ERROR_LEN 1024
+/* What an answer is taken to last before the first was measured. */
+#define REACTION_FIRST_US 500
 /* Of the second in which exit puts everything back, what reclaim may take. */
 #define EXIT_RECLAIM_NS (600 * 1000000ULL)
 
@@ -150,8 +152,19 @@ static int start(struct controller *controller, const struct run_options *option
 	err = load(controller);
 	if (err)
 		return err;
-	err = rescue__start(controller->loader, &controller->groups, &controller->pool,
-			    &controller->apply, controller->root_fd, &controller->rescue);
+	err = actions__open(&controller->actions);
+	if (err)
+		return EXIT_FAILED;
+	controller->answerer = (struct answerer){
+		.loader = controller->loader,
+		.groups = &controller->groups,
+		.pool = &controller->pool,
+		.apply = &controller->apply,
+		.actions = controller->actions,
+		.main_thread = pthread_self(),
+		.reaction_us = REACTION_FIRST_US,
+	};
+	err = rescue__start(&controller->answerer, controller->root_fd, &controller->rescue);
 	if (err) {
 		log_error("run: the programs are attached and do not run: %s; is "
 			  "kernel.ftrace_enabled=1? (see 'cgbpf doctor')",
@@ -245,6 +258,7 @@ int run(const struct run_options *options)
 		finish(&controller, options);
 	}
 	loader__close(controller.loader);
+	actions__close(controller.actions);
 	journal__close(controller.journal);
 	groups__free(&controller.groups);
 	targets__free(&controller.targets);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the rescuing thread did, on its way to the main thread. It never allocates after its start
+ * and never waits. */
+#ifndef CGBPF_ACTIONS_H
+#define CGBPF_ACTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "user/decide_memory.h"
+#include "user/explain.h"
+#include "user/journal.h"
+
+enum action_kind {
+	ACTION_RAISED = 1,
+	ACTION_REFUSED = 2,
+	ACTION_FAILED = 3, /* .err; a vanished cgroup among them */
+	ACTION_BLIND = 4,
+	ACTION_SIGHTED = 5,
+	ACTION_HEARTBEAT = 6, /* time to look after what no event announces */
+};
+
+struct action {
+	enum action_kind kind;
+	enum memory_moment moment;
+	enum reason reason;
+	int err;
+	uint64_t cgroup_id;
+	uint64_t binder_id; /* the ancestor that binds or was raised first */
+	uint64_t old_bytes, new_bytes;
+	bool is_held;
+	struct journal_times times;
+};
+
+struct actions;
+
+int actions__open(struct actions **ret_actions);
+void actions__close(struct actions *actions);
+/* Readable when there are actions. */
+int actions__fd(const struct actions *actions);
+/* From any thread; when the queue is full the action is counted and dropped. */
+void actions__add(struct actions *actions, const struct action *action);
+/* The next, oldest first; false: there is none. *RET_LOST (may be NULL): dropped since the last
+ * call. */
+bool actions__next(struct actions *actions, struct action *ret_action, uint64_t *ret_lost);
+
+#endif

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Answers one event with a higher limit, or with the reason why not. It never lowers a limit and
+ * never waits. */
+#include "user/answer.h"
+
+#include <signal.h>
+
+/* The mean answer follows new ones by this part, and what is told to the kernel side is twice the
+ * mean. */
+#define REACTION_SHARE 8
+#define REACTION_LEAST_US 50
+#define REACTION_MOST_US 100000
+/* A look at page cache that is older says nothing. */
+#define LOOK_FRESH_NS 1000000000ULL
+
+static enum memory_moment moment_of(uint32_t kind)
+{
+	return kind == CGBPF_EVENT_OOM		   ? MOMENT_OOM
+	       : kind == CGBPF_EVENT_TIME_TO_LIMIT ? MOMENT_TIME_TO_LIMIT
+						   : MOMENT_WATERMARK;
+}
+
+/* Under the lock. What was promised to GROUP and is not in use counts against everybody else. */
+static void promise(struct answerer *answerer, struct group *group, uint64_t usage_bytes)
+{
+	uint64_t unused = group->limit_bytes > group->rule.soft_bytes &&
+					  group->limit_bytes != UINT64_MAX &&
+					  group->limit_bytes > usage_bytes
+				  ? group->limit_bytes - usage_bytes
+				  : 0;
+
+	answerer->pool->promised_bytes += unused - group->unused_bytes;
+	group->unused_bytes = unused;
+}
+
+static void learn_reaction(struct answerer *answerer, uint64_t took_ns)
+{
+	int64_t took_us = (int64_t)(took_ns / 1000);
+	int64_t mean = (int64_t)answerer->reaction_us;
+
+	mean += (took_us - mean) / REACTION_SHARE;
+	mean = mean < REACTION_LEAST_US	 ? REACTION_LEAST_US
+	       : mean > REACTION_MOST_US ? REACTION_MOST_US
+					 : mean;
+	answerer->reaction_us = (uint64_t)mean;
+	loader__set_reaction(answerer->loader, 2 * answerer->reaction_us);
+}
+
+static uint64_t since(const struct cgbpf_event *event, uint64_t now_ns)
+{
+	return now_ns > event->kernel_ns ? now_ns - event->kernel_ns : 1;
+}
+
+static void observe(const struct answerer *answerer, const struct group *group,
+		    const struct cgbpf_event *event, uint64_t now_ns,
+		    struct memory_observation *ret_seen)
+{
+	const struct cgbpf_memory_event *memory = &event->memory;
+
+	*ret_seen = (struct memory_observation){
+		.moment = moment_of(event->kind),
+		.usage_bytes = memory->usage_bytes,
+		.limit_bytes = memory->limit_bytes,
+		.file_bytes = memory->file_bytes,
+		.growth_bytes_per_ms = memory->growth_bytes_per_ms,
+		.reaction_us = answerer->reaction_us,
+		.room_bytes = memory->room_bytes,
+	};
+	if (now_ns - group->look_ns < LOOK_FRESH_NS && group->look_file_bytes > memory->file_bytes)
+		ret_seen->file_bytes = group->look_file_bytes;
+}
+
+static uint64_t spare_for(const struct answerer *answerer, const struct group *group,
+			  uint64_t free_bytes, uint64_t usage_bytes)
+{
+	uint64_t unused = group->limit_bytes > usage_bytes ? group->limit_bytes - usage_bytes : 0;
+
+	return pool__spare(answerer->pool, free_bytes, unused, group->unused_bytes);
+}
+
+/* Raises GROUP as planned and hands on what came of it. Returns whether the limit rose. */
+static bool carry_out(struct answerer *answerer, struct group *group,
+		      const struct cgbpf_event *event, const struct memory_plan *plan,
+		      struct action *action)
+{
+	uint64_t written_ns = 0, now_ns;
+
+	action->old_bytes = group->limit_bytes;
+	action->new_bytes = plan->limit_bytes;
+	action->reason = plan->reason;
+	action->cgroup_id = group->id;
+	if (!plan->is_raise) {
+		action->kind = ACTION_REFUSED;
+		return false;
+	}
+	action->err = apply__raise(answerer->apply, group, plan->limit_bytes, &written_ns);
+	now_ns = apply_now_ns();
+	if (group->is_shrinking)
+		pthread_kill(answerer->main_thread,
+			     SIGURG); /* ends reclaim under the older limit */
+	action->kind = action->err ? ACTION_FAILED : ACTION_RAISED;
+	action->times.written_ns = since(event, written_ns);
+	if (action->err)
+		return false;
+	action->times.effective_ns = since(event, now_ns);
+	group->calm_since_ns = 0;
+	group->is_hard_said = false;
+	return true;
+}
+
+/* The tightest ancestor is governed and binds: it rises first, by what is missing, as far as its
+ * own rule lets it. */
+static void raise_parent(struct answerer *answerer, const struct cgbpf_event *event,
+			 uint64_t missing, struct memory_observation *child)
+{
+	struct group *parent = groups__find(answerer->groups, event->memory.binder_id);
+	struct action action = {.moment = child->moment, .binder_id = event->cgroup_id};
+	struct memory_observation seen;
+	struct memory_plan plan;
+	uint64_t before;
+
+	if (!parent || parent->is_stopped || parent->limit_bytes == UINT64_MAX)
+		return;
+	before = parent->limit_bytes;
+	seen = (struct memory_observation){
+		.moment = MOMENT_OOM, /* its child's need is proved */
+		.usage_bytes = before - (child->room_bytes < before ? child->room_bytes : before) +
+			       missing,
+		.limit_bytes = before,
+		.room_bytes = UINT64_MAX,
+	};
+	decide_memory_raise(&parent->rule, &seen,
+			    spare_for(answerer, parent, event->memory.free_bytes, before), &plan);
+	if (plan.is_raise)
+		plan.reason = REASON_CHILD_NEEDS;
+	action.times = (struct journal_times){.received_ns = since(event, apply_now_ns())};
+	action.times.decided_ns = action.times.received_ns;
+	if (carry_out(answerer, parent, event, &plan, &action)) {
+		child->room_bytes += parent->limit_bytes - before;
+		promise(answerer, parent, before);
+	}
+	actions__add(answerer->actions, &action);
+}
+
+static void answer_locked(struct answerer *answerer, const struct cgbpf_event *event,
+			  uint64_t received_ns)
+{
+	struct action action = {
+		.moment = moment_of(event->kind),
+		.cgroup_id = event->cgroup_id,
+		.binder_id = event->memory.binder_id,
+		.is_held = event->memory.flags & CGBPF_MEMORY_HELD,
+	};
+	struct group *group = groups__find(answerer->groups, event->cgroup_id);
+	struct memory_observation seen;
+	struct memory_plan plan;
+	uint64_t spare, reach;
+
+	if (!group || group->is_stopped)
+		return;
+	/*
+	 * Another limit than ours: somebody else's write is on its way to the main thread, or this
+	 * record is older than our last raise. While the limit is being lowered, the one it comes
+	 * from is ours too.
+	 */
+	if (event->memory.limit_bytes != group->limit_bytes &&
+	    !(group->is_shrinking && event->memory.limit_bytes == group->shrink_from_bytes))
+		return;
+	observe(answerer, group, event, received_ns, &seen);
+	spare = spare_for(answerer, group, event->memory.free_bytes, seen.usage_bytes);
+	decide_memory_raise(&group->rule, &seen, spare, &plan);
+	reach = seen.room_bytes > UINT64_MAX - seen.usage_bytes
+			? UINT64_MAX
+			: seen.usage_bytes + seen.room_bytes;
+	if (plan.wanted_bytes > reach && (plan.is_raise || plan.reason == REASON_PARENT_BINDS)) {
+		raise_parent(answerer, event, plan.wanted_bytes - reach, &seen);
+		decide_memory_raise(&group->rule, &seen, spare, &plan);
+	}
+	action.times.received_ns = since(event, received_ns);
+	action.times.decided_ns = since(event, apply_now_ns());
+	if (carry_out(answerer, group, event, &plan, &action)) {
+		promise(answerer, group, seen.usage_bytes);
+		learn_reaction(answerer, action.times.effective_ns);
+	} else if (plan.reason == REASON_HARD_LIMIT) {
+		if (group->is_hard_said)
+			return;
+		group->is_hard_said = true;
+	}
+	actions__add(answerer->actions, &action);
+}
+
+void answer(struct answerer *answerer, const struct cgbpf_event *event)
+{
+	uint64_t received_ns = apply_now_ns();
+
+	pthread_mutex_lock(&answerer->groups->lock);
+	answer_locked(answerer, event, received_ns);
+	pthread_mutex_unlock(&answerer->groups->lock);
+}

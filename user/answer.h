@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One event answered: observed, decided, applied, handed on. It allocates nothing, touches no disk
+ * and lowers no limit.
+ */
+#ifndef CGBPF_ANSWER_H
+#define CGBPF_ANSWER_H
+
+#include <pthread.h>
+
+#include "user/actions.h"
+#include "user/apply.h"
+#include "user/group.h"
+#include "user/loader.h"
+#include "user/pool.h"
+
+struct answerer {
+	struct loader *loader;
+	struct groups *groups;
+	struct pool *pool;
+	const struct apply *apply;
+	struct actions *actions;
+	pthread_t main_thread; /* interrupted when it is lowering a limit that has to rise */
+	uint64_t reaction_us; /* mean from event to effect */
+};
+
+/* Takes the groups' lock. EVENT is of kind 1 to 3. */
+void answer(struct answerer *answerer, const struct cgbpf_event *event);
+
+#endif
