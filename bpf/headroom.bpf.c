@@ -99,14 +99,11 @@ __u64 headroom__free_bytes(__u64 memcg_address)
 		pgdat = BPF_CORE_READ(info, lruvec.pgdat);
 		if (!pgdat)
 			continue;
-		bpf_core_read(
-			&count, sizeof(count),
-			&pgdat->vm_stat[bpf_core_enum_value(enum node_stat_item, NR_ACTIVE_FILE)]);
-		pages += count > 0 ? count : 0;
-		bpf_core_read(&count, sizeof(count),
-			      &pgdat->vm_stat[bpf_core_enum_value(enum node_stat_item,
-								  NR_INACTIVE_FILE)]);
-		pages += count > 0 ? count : 0;
+		at = (__u64)pgdat + bpf_core_field_offset(struct pglist_data, vm_stat);
+		pages += count_at(at + sizeof(__u64) * bpf_core_enum_value(enum node_stat_item,
+									   NR_ACTIVE_FILE));
+		pages += count_at(at + sizeof(__u64) * bpf_core_enum_value(enum node_stat_item,
+									   NR_INACTIVE_FILE));
 		pages += free_pages(pgdat);
 	}
 	return pages << PAGE_SHIFT;
