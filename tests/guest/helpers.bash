@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Owns what the guest tests share beside bench/live.sh: cgroups of a test, assertions, its end; never runs outside the guest.
 
+# `run` with the status it expects.
+bats_require_minimum_version 1.5.0
+
 LIVE_DIR=${BATS_TEST_TMPDIR:-}
 # shellcheck source=bench/live.sh
 . "${BASH_SOURCE[0]%/*}/../../bench/live.sh"
@@ -61,6 +64,12 @@ is_ready_or_gone() {
 	[[ -e $1 ]] || is_gone "$2"
 }
 
+# Ends the process of hold_memory, and waits until it is no more.
+end_hold() {
+	kill -KILL "$1"
+	wait "$1" || true
+}
+
 # --- a running cgbpf ---------------------------------------------------------------------------
 
 # write_config PATH SOFT HARD [MEMORY KEYS]: a config with one target; sets CONFIG.
@@ -72,6 +81,40 @@ write_config() {
 		    cgroup: "$1"
 		    memory: { soft: $2, hard: $3${4:+, $4} }
 	END
+}
+
+# write_targets [TOP KEYS]: a config whose list of targets is standard input; sets CONFIG.
+write_targets() {
+	CONFIG=$LIVE_DIR/cgbpf.yaml
+	{
+		[[ -z ${1:-} ]] || printf '%s\n' "$1"
+		echo "targets:"
+		cat
+	} >"$CONFIG"
+}
+
+# map_values NAME: the values of a pinned map, by their fields' names, one a line.
+map_values() {
+	bpftool -j map dump pinned "$PIN_DIR/$1" | jq -c '.[].formatted.value'
+}
+
+# has_entries NAME COUNT
+has_entries() {
+	(($(map_values "$1" | wc -l) == $2))
+}
+
+stat_of() {
+	map_values stats | jq ".$1"
+}
+
+# has_limit FOLDER SIZE
+has_limit() {
+	[[ $(limit_of "$1") == "$2" || $(limit_of "$1") == "$(bytes "$2")" ]]
+}
+
+# wait_limit FOLDER SIZE
+wait_limit() {
+	wait_for "$DEADLINE" has_limit "$1" "$2"
 }
 
 # journal_has FILTER: is there a record for which this jq condition holds?
@@ -140,7 +183,7 @@ assert_nothing_left() {
 skip_feature() {
 	local lost
 	lost=$("$CGBPF" doctor --json |
-		jq -r --arg name "$1" '.features[] | select(.name == $name and (.available | not)) | .lost')
+		jq -r --arg name "$1" '.features[] | select(.name == $name and (.present | not)) | .lost')
 	[[ -z $lost ]] || skip "$1: $lost"
 }
 
