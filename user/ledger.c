@@ -26,6 +26,16 @@ static void sign(struct cgbpf_ledger_entry *entry)
 	entry->version = CGBPF_ABI_VERSION;
 }
 
+/* The kernel answers EINVAL where the value has no lock, whatever the key (map_lookup_elem() in
+ * kernel/bpf/syscall.c). */
+static bool has_lock(int map_fd)
+{
+	struct cgbpf_ledger_key none = {};
+	struct cgbpf_ledger_entry entry;
+
+	return bpf_map_lookup_elem_flags(map_fd, &none, &entry, BPF_F_LOCK) == -ENOENT;
+}
+
 int ledger__open_pinned(int *ret_map_fd)
 {
 	struct bpf_map_info info = {};
@@ -36,7 +46,7 @@ int ledger__open_pinned(int *ret_map_fd)
 		return fd;
 	if (bpf_obj_get_info_by_fd(fd, &info, &len) || info.type != BPF_MAP_TYPE_HASH ||
 	    info.key_size != sizeof(struct cgbpf_ledger_key) ||
-	    info.value_size != sizeof(struct cgbpf_ledger_entry)) {
+	    info.value_size != sizeof(struct cgbpf_ledger_entry) || !has_lock(fd)) {
 		close(fd);
 		return -EINVAL;
 	}
