@@ -38,20 +38,28 @@ int cgfs_open_root(int *ret_root_fd)
 	return 0;
 }
 
-int cgfs_open_path(int root_fd, const char *path, int *ret_dir_fd)
+/* Returns a descriptor of what lies below DIR_FD in the same mount, or a negative errno. */
+static int open_beneath(int dir_fd, const char *path)
 {
 	struct open_how how = {
 		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV |
 			   RESOLVE_NO_MAGICLINKS,
 	};
-	long fd;
+	long fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int cgfs_open_path(int root_fd, const char *path, int *ret_dir_fd)
+{
+	int fd;
 
 	path += strspn(path, "/");
-	fd = syscall(SYS_openat2, root_fd, *path ? path : ".", &how, sizeof(how));
+	fd = open_beneath(root_fd, *path ? path : ".");
 	if (fd < 0)
-		return -errno;
-	*ret_dir_fd = (int)fd;
+		return fd;
+	*ret_dir_fd = fd;
 	return 0;
 }
 
@@ -251,8 +259,7 @@ static int walk(int dir_fd, const char *path, cgfs_visit visit, void *context)
 		if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 ||
 		    strcmp(entry->d_name, "..") == 0)
 			continue;
-		fd = openat(dirfd(dir), entry->d_name,
-			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		fd = open_beneath(dirfd(dir), entry->d_name);
 		if (fd < 0)
 			continue;
 		if (asprintf(&below, "%s/%s", path, entry->d_name) < 0) {
