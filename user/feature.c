@@ -9,6 +9,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -21,6 +22,9 @@ static const struct feature_row table[FEATURE_MAX] = {
 		{"cgroup2", "cgroup v2 mounted on /sys/fs/cgroup", "there is nothing to govern",
 		 "boot with systemd.unified_cgroup_hierarchy=1 (cgroup v1 is not served)", true,
 		 NULL},
+	[FEATURE_CGROUP2_WRITABLE] = {"cgroup2_writable", "cgroup v2 mounted writable",
+				      "no limit can be moved",
+				      "mount -o remount,rw /sys/fs/cgroup", true, NULL},
 	[FEATURE_MEMORY_CONTROLLER] = {"memory_controller", "the memory controller in cgroup v2",
 				       "memory limits cannot be governed",
 				       "boot without cgroup_disable=memory and free it from v1",
@@ -138,12 +142,15 @@ static void probe_kernel(struct features *features)
 void features_probe(struct features *ret_features)
 {
 	struct features features = {};
+	struct statvfs fs;
 	int root_fd;
 
 	features.has[FEATURE_ROOT] = geteuid() == 0;
 	features.err[FEATURE_CGROUP2] = cgfs_open_root(&root_fd);
 	if (!features.err[FEATURE_CGROUP2]) {
 		features.has[FEATURE_CGROUP2] = true;
+		features.has[FEATURE_CGROUP2_WRITABLE] =
+			fstatvfs(root_fd, &fs) == 0 && !(fs.f_flag & ST_RDONLY);
 		features.has[FEATURE_RECLAIM] = faccessat(root_fd, "memory.reclaim", F_OK, 0) == 0;
 		close(root_fd);
 	}
