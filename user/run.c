@@ -91,9 +91,12 @@ static void tell_restored(void *context, const char *path, const struct cgbpf_le
 /* Before anything else is changed: what a run that did not end in order left behind. */
 static void restore_left_over(struct controller *controller)
 {
-	int left = restore__all(&controller->apply, controller->root_fd, false, tell_restored,
-				controller);
+	int left;
 
+	if (controller->apply.is_dry_run)
+		return; /* nothing would be written, and the originals would be forgotten */
+	left = restore__all(&controller->apply, controller->root_fd, false, tell_restored,
+			    controller);
 	if (left > 0)
 		log_warning("%d limits of an earlier run are still in the ledger, ignoring", left);
 }
