@@ -22,7 +22,9 @@ static int value_of(const struct group *group, const struct cgbpf_event *event, 
 	memcpy(text, event->write.value, sizeof(text));
 	text[sizeof(text) - 1] = '\0';
 	text[strcspn(text, " \n\t")] = '\0';
-	if (!units_parse_limit(text, ret_bytes) || !units_parse_bytes(text, ret_bytes)) {
+	/* A leading 0 makes it octal or hexadecimal (memparse() in lib/cmdline.c). */
+	if (text[0] != '0' &&
+	    (!units_parse_limit(text, ret_bytes) || !units_parse_bytes(text, ret_bytes))) {
 		if (*ret_bytes != UINT64_MAX)
 			*ret_bytes &= ~4095ULL; /* as the kernel rounds */
 		return 0;
@@ -55,17 +57,19 @@ static bool may_reassert(struct group *group, uint64_t now_ns)
 
 static void obey(struct controller *controller, struct group *group, uint64_t bytes)
 {
-	uint64_t now;
+	uint64_t ours, now;
 
 	loader__drop_rule(controller->loader, group->id);
 	pthread_mutex_lock(&controller->groups.lock);
 	group->is_stopped = true;
+	ours = group->limit_bytes;
 	group->limit_bytes = bytes;
 	controller->pool.promised_bytes -= group->unused_bytes;
 	group->unused_bytes = 0;
 	pthread_mutex_unlock(&controller->groups.lock);
-	/* A raise of ours may have been under way when it was written. */
-	if (!cgfs_read_bytes(group->dir_fd, "memory.max", &now) && now != bytes)
+	/* A raise of ours may have been under way when it was written; a value that is neither is a
+	 * later word of theirs. */
+	if (!cgfs_read_bytes(group->dir_fd, "memory.max", &now) && now != bytes && now == ours)
 		apply__lower(&controller->apply, group->id, group->dir_fd, bytes);
 	apply__forget(&controller->apply, group->id);
 }
