@@ -117,9 +117,7 @@ static struct answer choose(const struct controller *controller, struct group *g
 	if (is_original(controller, group, bytes))
 		answer = (struct answer){FOREIGN_REASSERT, REASON_FOREIGN_RESET};
 	else if (group->made_ns && now_ns - group->made_ns < SETTLE_NS)
-		answer = (struct answer){group->rule.soft_bytes == group->limit_bytes
-						 ? FOREIGN_REASSERT
-						 : FOREIGN_ADOPT,
+		answer = (struct answer){group->is_soft_given ? FOREIGN_REASSERT : FOREIGN_ADOPT,
 					 REASON_MAKER};
 	if (answer.policy == FOREIGN_ADOPT && bytes == UINT64_MAX)
 		answer.policy = FOREIGN_OBEY;

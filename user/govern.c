@@ -102,6 +102,7 @@ static struct group *group_of(const struct target_config *target, uint64_t id, c
 	group->on_foreign_write = target->on_foreign_write;
 	group->return_after_ns = target->memory.return_after_ns;
 	group->hold_ns = target->memory.hold_ns;
+	group->is_soft_given = target->memory.soft_bytes != 0;
 	group->rule = rule_of(&target->memory, found_bytes);
 	group->limit_bytes = found_bytes;
 	group->made_ns = made_ns;
@@ -194,6 +195,21 @@ static int pass_over(const struct target_config *target, const char *path, const
 	return 0;
 }
 
+/* Below memory.high the kernel slows tasks down before they come near memory.max; that is not ours
+ * to lift. */
+static void warn_of_high(const struct group *group)
+{
+	char shown[256], high[32];
+	uint64_t bytes;
+
+	if (!cgfs_read_bytes(group->dir_fd, "memory.high", &bytes) &&
+	    bytes < group->rule.hard_bytes)
+		log_warning("%s: memory.high is %s: the kernel slows it down there, whatever "
+			    "memory.max is",
+			    text_escape(group->path, strlen(group->path), shown, sizeof(shown)),
+			    units_format_bytes(bytes, high, sizeof(high)));
+}
+
 int govern__consider(struct controller *controller, int dir_fd, const char *path, uint64_t made_ns)
 {
 	const struct target_config *target;
@@ -223,8 +239,7 @@ int govern__consider(struct controller *controller, int dir_fd, const char *path
 	group = group_of(target, id, path, dir_fd, found, made_ns);
 	if (!group)
 		return pass_over(target, path, strerror(errno));
-	if (group->rule.hard_bytes < group->rule.soft_bytes)
-		group->rule.hard_bytes = group->rule.soft_bytes;
+	warn_of_high(group);
 	err = install(controller, group, original);
 	if (!err)
 		return 1;

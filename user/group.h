@@ -35,11 +35,11 @@ struct group {
 	uint64_t look_ns;
 	uint64_t calm_since_ns; /* could do with less since; 0: cannot */
 	uint64_t reasserts_ns[GROUP_REASSERTS_MAX];
+	bool is_soft_given; /* by the configuration, not found */
 	bool is_stopped; /* an administrator's value is obeyed: no rule until a reload */
 	bool is_shrinking; /* the main thread is in the kernel with a lower limit for it, */
 	uint64_t shrink_from_bytes; /* coming from this one */
 	bool is_hard_said;
-	bool is_marked; /* reload: still wanted */
 	struct group *next;
 };
 

@@ -29,8 +29,9 @@ void protect_self(void)
 		log_warning("oom_score_adj: %s, ignoring", strerror(errno));
 	if (fd >= 0)
 		close(fd);
-	/* As touched: what was never needed takes no memory, what was once needed stays. */
-	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
+	/* What is here now is brought in, so that no answer waits for a disk; what comes later
+	 * stays once touched. */
+	if (mlockall(MCL_CURRENT) < 0 || mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
 		log_warning("memory is not locked: %s, ignoring", strerror(errno));
 }
 

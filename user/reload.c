@@ -52,6 +52,7 @@ static void change(struct controller *controller, struct group *group,
 	group->hold_ns = memory->hold_ns;
 	group->rule.step_bytes = memory->step_bytes;
 	group->rule.watermark_ppm = memory->watermark_ppm;
+	group->is_soft_given = memory->soft_bytes != 0;
 	if (memory->soft_bytes)
 		group->rule.soft_bytes = memory->soft_bytes & ~4095ULL;
 	group->rule.hard_bytes =

@@ -140,6 +140,7 @@ static int load(struct controller *controller)
 		return EXIT_CANNOT;
 	}
 	malloc_trim(0); /* the kernel's types, read to fit the programs, are not needed again */
+	protect_self();
 	return 0;
 }
 
@@ -254,7 +255,6 @@ int run(const struct run_options *options)
 		status = lock(&lock_fd);
 	if (!status) {
 		protect_descriptors();
-		protect_self();
 		status = start(&controller, options);
 		if (!status)
 			status = loop(&controller, options);

@@ -54,7 +54,8 @@ static bool matches_docker(const struct target_config *target, const char *path)
 	char id[ID_LEN + 1], shown[128];
 	int is;
 
-	if (!target_container_id(path, id) || is_monitor(path))
+	/* Its own cgroup, where its limits are; not one that it made below. */
+	if (!target_container_id(path, id) || !strstr(strrchr(path, '/'), id) || is_monitor(path))
 		return false;
 	is = docker_is(id, target->match);
 	if (is < 0 && is != last_err)
