@@ -15,6 +15,8 @@
 #define MARGIN_CPU_BYTES (64 * PAGE_BYTES)
 #define MARGIN_SHARE 32
 
+typedef unsigned __int128 wide;
+
 static uint64_t least(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -30,26 +32,32 @@ static uint64_t page_floor(uint64_t bytes)
 	return bytes & ~(PAGE_BYTES - 1);
 }
 
+/* UINT64_MAX, which is no limit, where there is no page above. */
 static uint64_t page_ceil(uint64_t bytes)
 {
-	return page_floor(plus(bytes, PAGE_BYTES - 1));
+	return bytes > page_floor(UINT64_MAX) ? UINT64_MAX : page_floor(bytes + PAGE_BYTES - 1);
 }
 
-/* PART in parts per million of BYTES; exact enough, and without overflow for any 64-bit BYTES. */
+/* PART in parts per million of BYTES, without overflow for any 64-bit BYTES. */
 static uint64_t share(uint64_t bytes, uint64_t part)
 {
 	return bytes / PPM * part + bytes % PPM * part / PPM;
 }
 
+/* At most hard, after the fewest steps that bring NEED under the watermark. */
 static uint64_t wanted(const struct memory_rule *rule, const struct memory_observation *seen,
 		       uint64_t need)
 {
-	uint64_t ahead = seen->growth_bytes_per_ms * seen->reaction_us / 1000 * REACTION_SAFETY;
-	uint64_t limit = plus(seen->limit_bytes, rule->step_bytes);
+	/* 128 bits: no growth and no delay that the kernel may report overflows. */
+	wide ahead = (wide)seen->growth_bytes_per_ms * seen->reaction_us / 1000;
+	wide held = need + (ahead < UINT64_MAX ? ahead : UINT64_MAX) * REACTION_SAFETY;
+	wide goal = (held * PPM + rule->watermark_ppm - 1) / rule->watermark_ppm;
+	wide steps = 1;
 
-	while (limit < rule->hard_bytes && share(limit, rule->watermark_ppm) < plus(need, ahead))
-		limit = plus(limit, rule->step_bytes);
-	return least(limit, rule->hard_bytes);
+	if (goal > seen->limit_bytes)
+		steps = (goal - seen->limit_bytes + rule->step_bytes - 1) / rule->step_bytes;
+	goal = seen->limit_bytes + steps * rule->step_bytes;
+	return goal < rule->hard_bytes ? (uint64_t)goal : rule->hard_bytes;
 }
 
 void decide_memory_raise(const struct memory_rule *rule, const struct memory_observation *seen,
@@ -60,7 +68,8 @@ void decide_memory_raise(const struct memory_rule *rule, const struct memory_obs
 	uint64_t reach = plus(seen->usage_bytes, seen->room_bytes);
 	uint64_t limit;
 
-	if (seen->limit_bytes >= rule->hard_bytes) {
+	/* The kernel rounds limits down to pages. */
+	if (seen->limit_bytes >= page_floor(rule->hard_bytes)) {
 		plan.reason = REASON_HARD_LIMIT;
 		goto out;
 	}
