@@ -1,0 +1,125 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# Owns what is promised about ancestors and descendants of a governed cgroup; it never tests a flat one.
+
+load helpers
+
+# bats test_tags=core
+@test "parents: a tighter parent that is not ours is named, and the child not raised in vain" {
+	local parent child
+	child=$(make_cgroup parent/child)
+	parent=${child%/*}
+	echo 48M >"$parent/memory.max"
+	write_config "$(path_of "$child")" 32M 256M
+	start_cgbpf -c "$CONFIG"
+	run ! workload "$child" touch --bytes 100M
+	wait_journal '.event == "not_raised" and .reason == "parent_binds"'
+	assert_journal ".reason == \"parent_binds\" and .cgroup == \"$(path_of "$child")\"
+		and (.detail | endswith(\": $(path_of "$parent")\"))"
+	(($(limit_of "$child") <= $(bytes 48M))) || fail "the child was given $(limit_of "$child")"
+	assert_limit "$parent" 48M
+}
+
+@test "parents: a kill under the parent's limit names the parent as the limit's cgroup" {
+	local parent child
+	child=$(make_cgroup parent/child)
+	parent=${child%/*}
+	echo 48M >"$parent/memory.max"
+	write_config "$(path_of "$child")" 128M 256M
+	start_cgbpf -c "$CONFIG"
+	run ! workload "$child" touch --bytes 100M
+	wait_journal '.event == "oom_kill"'
+	assert_journal ".event == \"oom_kill\" and .limit_cgroup == \"$(path_of "$parent")\"
+		and .cgroup == \"$(path_of "$child")\""
+}
+
+# bats test_tags=core
+@test "parents: a governed parent rises before its child does" {
+	local parent child
+	child=$(make_cgroup parent/child)
+	parent=${child%/*}
+	write_targets <<-END
+		  - name: parent
+		    cgroup: "$(path_of "$parent")"
+		    memory: { soft: 48M, hard: 300M }
+		  - name: child
+		    cgroup: "$(path_of "$child")"
+		    memory: { soft: 32M, hard: 256M }
+	END
+	start_cgbpf -c "$CONFIG"
+	workload "$child" touch --bytes 200M
+	assert_kills "$parent" 0
+	assert_journal '.target == "parent" and .reason == "child_needs"'
+	# At no raise of the child has its parent less.
+	jq -se 'reduce (.[] | select(.added_memory)) as $raise ({parent: 50331648, ok: true};
+			if $raise.target == "parent" then .parent = $raise.new
+			else .ok = (.ok and $raise.new <= .parent) end)
+		| .ok' "$JOURNAL" || fail "$(cat "$JOURNAL")"
+}
+
+@test "parents: a governed parent gives its child no more than its own hard" {
+	local parent child
+	child=$(make_cgroup parent/child)
+	parent=${child%/*}
+	write_targets <<-END
+		  - name: parent
+		    cgroup: "$(path_of "$parent")"
+		    memory: { soft: 48M, hard: 96M }
+		  - name: child
+		    cgroup: "$(path_of "$child")"
+		    memory: { soft: 32M, hard: 256M }
+	END
+	start_cgbpf -c "$CONFIG"
+	run ! workload "$child" touch --bytes 200M
+	assert_limit "$parent" 96M
+	wait_journal '.event == "hard_limit_reached" and .target == "parent"'
+}
+
+@test "parents: ancestors without a limit, and not ours, are in nobody's way" {
+	local cgroup
+	cgroup=$(make_cgroup a/b/c)
+	write_config "$(path_of "$cgroup")" 32M 256M
+	start_cgbpf -c "$CONFIG"
+	workload "$cgroup" touch --bytes 200M
+	assert_kills "$cgroup" 0
+	assert_limit "${cgroup%/*}" max
+	assert_limit "${cgroup%/*/*}" max
+}
+
+@test "parents: a wider limit above, not ours, is used and not exceeded" {
+	local parent child
+	child=$(make_cgroup parent/child)
+	parent=${child%/*}
+	echo 160M >"$parent/memory.max"
+	write_config "$(path_of "$child")" 32M 256M
+	start_cgbpf -c "$CONFIG"
+	workload "$child" touch --bytes 120M
+	assert_kills "$parent" 0
+	assert_limit "$parent" 160M
+}
+
+# bats test_tags=core
+@test "parents: a cgroup charged only through a child of its own is rescued" {
+	local leaf cgroup
+	leaf=$(make_cgroup job/leaf)
+	cgroup=${leaf%/*}
+	write_config "$(path_of "$cgroup")" 32M 256M
+	start_cgbpf -c "$CONFIG"
+	workload "$leaf" touch --bytes 200M
+	assert_kills "$cgroup" 0
+	assert_limit "$leaf" max
+	assert_journal "(.added_memory // 0) > 0 and .cgroup == \"$(path_of "$cgroup")\""
+}
+
+@test "parents: two children of one governed cgroup in need at once both live" {
+	local one two cgroup pid
+	one=$(make_cgroup job/one) two=$(make_cgroup job/two)
+	cgroup=${one%/*}
+	write_config "$(path_of "$cgroup")" 32M 256M
+	start_cgbpf -c "$CONFIG"
+	"$WORKLOAD" touch --cgroup "$one" --bytes 90M 3>&- &
+	pid=$!
+	workload "$two" touch --bytes 90M
+	wait "$pid" || fail "the first was killed"
+	assert_kills "$cgroup" 0
+}

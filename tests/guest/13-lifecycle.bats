@@ -1,0 +1,132 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# Owns what is promised when cgroups come, go and come again under a running controller; it never restarts it.
+
+load helpers
+
+# bats test_tags=core
+@test "lifecycle: a cgroup made later gets its rule and its soft" {
+	local cgroup seen
+	make_parent "$TEST_CGROUP"
+	write_config "$(path_of "$TEST_CGROUP")/*" 32M 256M
+	start_cgbpf -c "$CONFIG"
+	has_entries rules 0
+	seen=$(stat_of cgroup_new_cnt)
+	cgroup=$(make_cgroup later)
+	wait_limit "$cgroup" 32M
+	wait_journal ".event == \"governed\" and .cgroup == \"$(path_of "$cgroup")\" and .new == 33554432"
+	(($(stat_of cgroup_new_cnt) > seen)) || fail "not by an event of the kernel"
+	has_entries rules 1
+	workload "$cgroup" touch --bytes 200M
+	assert_kills "$cgroup" 0
+}
+
+@test "lifecycle: cgroups whose parent is handed the memory controller later are governed then" {
+	local dir
+	make_parent "$TEST_CGROUP"
+	mkdir -p "$TEST_CGROUP/parent/child"
+	[[ ! -e $TEST_CGROUP/parent/child/memory.max ]]
+	dir=$TEST_CGROUP/parent/child
+	write_config "$(path_of "$dir")" 32M 256M
+	start_cgbpf -c "$CONFIG"
+	has_entries rules 0
+	echo +memory >"$TEST_CGROUP/parent/cgroup.subtree_control"
+	wait_limit "$dir" 32M
+	has_entries rules 1
+}
+
+# bats test_tags=core
+@test "lifecycle: a cgroup that is removed is forgotten in rules, ledger and sight" {
+	local cgroup
+	cgroup=$(make_cgroup job)
+	write_config "$(path_of "$cgroup")" 32M 256M
+	start_cgbpf -c "$CONFIG"
+	has_entries rules 1
+	has_entries ledger 1
+	rmdir "$cgroup"
+	wait_journal ".event == \"cgroup_gone\" and .cgroup == \"$(path_of "$cgroup")\""
+	wait_for "$DEADLINE" has_entries rules 0
+	wait_for "$DEADLINE" has_entries ledger 0
+	wait_for "$DEADLINE" has_entries cgroups 0
+}
+
+@test "lifecycle: the same path made again is another cgroup, governed anew" {
+	local cgroup first second
+	cgroup=$(make_cgroup job)
+	write_config "$(path_of "$cgroup")" 32M 256M
+	start_cgbpf -c "$CONFIG"
+	first=$(stat -c %i "$cgroup")
+	workload "$cgroup" touch --bytes 100M
+	rmdir "$cgroup"
+	mkdir "$cgroup"
+	second=$(stat -c %i "$cgroup")
+	[[ $first != "$second" ]] || fail "the kernel gave the same id again"
+	wait_journal ".event == \"governed\" and .cgroup_id == $second"
+	wait_limit "$cgroup" 32M
+	assert_journal ".event == \"governed\" and .cgroup_id == $first"
+	workload "$cgroup" touch --bytes 200M
+	assert_kills "$cgroup" 0
+}
+
+@test "lifecycle: 200 cgroups that come and go at once leave nothing behind" {
+	local cgroup i
+	make_parent "$TEST_CGROUP"
+	write_config "$(path_of "$TEST_CGROUP")/*" 32M 256M
+	start_cgbpf -c "$CONFIG"
+	for ((i = 0; i < 200; i++)); do
+		mkdir "$TEST_CGROUP/quick-$i"
+		rmdir "$TEST_CGROUP/quick-$i"
+	done
+	cgroup=$(make_cgroup last)
+	wait_limit "$cgroup" 32M
+	wait_for "$DEADLINE" has_entries rules 1
+	wait_for "$DEADLINE" has_entries ledger 1
+	assert_alive "$CGBPF_PID"
+	assert_equal "$(stat_of note_lost_cnt)" 0 "records lost"
+	workload "$cgroup" touch --bytes 100M
+	assert_kills "$cgroup" 0
+}
+
+# Where no config lies: in an empty folder, and nothing below /etc.
+start_default() {
+	CGBPF=$PWD/cgbpf
+	# shellcheck disable=SC2034 # read in helpers.bash
+	WORKLOAD=$PWD/build/workload
+	mkdir "$LIVE_DIR/empty"
+	cd "$LIVE_DIR/empty" || return
+	start_cgbpf
+}
+
+governed_as() {
+	"$CGBPF" status --json |
+		jq -c --arg cgroup "$(path_of "$1")" '.cgroups[] | select(.cgroup == $cgroup) | [.soft, .hard]'
+}
+
+# bats test_tags=core
+@test "default config: finite limits are governed, soft as they are, hard twice that" {
+	local finite infinite
+	finite=$(make_cgroup finite 64M)
+	infinite=$(make_cgroup infinite)
+	start_default
+	assert_equal "$(governed_as "$finite")" "[67108864,134217728]" "soft and hard"
+	assert_equal "$(governed_as "$infinite")" "" "rule of a cgroup without a limit"
+	assert_limit "$finite" 64M
+	workload "$finite" touch --bytes 100M
+	assert_kills "$finite" 0
+	assert_limit "$infinite" max
+}
+
+@test "default config: a cgroup whose limit becomes finite later is governed from then on" {
+	local cgroup
+	cgroup=$(make_cgroup later)
+	start_default
+	has_entries rules 0
+	echo 64M >"$cgroup/memory.max"
+	wait_for "$DEADLINE" has_entries rules 1
+	wait_journal ".event == \"governed\" and .cgroup == \"$(path_of "$cgroup")\""
+	assert_equal "$(governed_as "$cgroup")" "[67108864,134217728]" "soft and hard"
+	workload "$cgroup" touch --bytes 100M
+	assert_kills "$cgroup" 0
+	stop_cgbpf TERM
+	assert_limit "$cgroup" 64M
+}

@@ -1,0 +1,43 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# Owns what doctor promises on a kernel that has all that is required; it never takes a feature away.
+
+load helpers
+
+# bats test_tags=core
+@test "doctor: this guest can run it" {
+	run -0 "$CGBPF" doctor
+	[[ $output == *"cgbpf can run here"* && $output != *MISSING* ]] || fail "$output"
+}
+
+# bats test_tags=core
+@test "doctor: --json holds every feature with what is lost without it" {
+	run -0 "$CGBPF" doctor --json
+	jq -e --arg kernel "$(uname -r)" '.kernel == $kernel and .can_run and (.features | length) > 10
+		and all(.features[]; .name and .what and .lost and .cure
+			and (.present | type) == "boolean" and (.required | type) == "boolean")' <<<"$output" || fail "$output"
+	assert_equal "$(jq '[.features[].name] | length - (unique | length)' <<<"$output")" 0 "names that occur twice"
+}
+
+# bats test_tags=core
+@test "doctor: the programs of its table are those that run loads" {
+	local wanted loaded
+	wanted=$("$CGBPF" doctor --json | jq -r '(.features | map(select(.present)) | map(.name)) as $has
+		| .features[] | select(.present and .program)
+		| select(.name != "kill_function" or ($has | index("kill_task") | not)) | .program')
+	# Both ends of one moment are one feature.
+	wanted=$(printf '%s\n' "$wanted" on_oom_done on_rmdir | cut -c1-15 | sort)
+	make_parent "$TEST_CGROUP"
+	write_config "$(path_of "$TEST_CGROUP")/*" 32M 256M
+	start_cgbpf -c "$CONFIG"
+	loaded=$(bpftool -j prog show | jq -r '.[].name // "" | select(startswith("on_"))' | cut -c1-15 | sort)
+	assert_equal "$loaded" "$wanted" "programs"
+}
+
+@test "doctor: it changes nothing" {
+	local cgroup
+	cgroup=$(make_cgroup job 64M)
+	run -0 "$CGBPF" doctor
+	assert_limit "$cgroup" 64M
+	[[ ! -e $PIN_DIR ]] || fail "it made $PIN_DIR"
+}
