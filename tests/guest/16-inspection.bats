@@ -69,6 +69,8 @@ dump() {
 			and .memory_current > 104857600 and .kills == 0)' <<<"$output" || fail "$output"
 	run -0 "$CGBPF" status
 	[[ $output == *"$(path_of "$CGROUP") "* && $output == *"seeing"* ]] || fail "$output"
+	# Its original lies under that use.
+	end_hold "$HOLD_PID"
 }
 
 @test "status: without a controller it says so, and that is no failure" {
