@@ -1,0 +1,192 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# Owns the promises about somebody else's writes to a governed limit; never fights one for longer than a minute allows.
+
+bats_require_minimum_version 1.5.0
+load faults
+
+setup() {
+	WEB=$(make_cgroup web 64M)
+}
+
+# start_with POLICY [MEMORY KEYS]
+start_with() {
+	write_config "$(path_of "$WEB")" 32M 128M "${2:-}"
+	echo "    on_foreign_write: $1" >>"$CONFIG"
+	start_cgbpf -c "$CONFIG"
+}
+
+FOREIGN='.event == "foreign_write"'
+
+# As an administrator does, from a process with a name.
+write_limit() {
+	bash -c 'echo "$1" >"$2/memory.max"' admin "$1" "$WEB"
+}
+
+wait_foreign() {
+	wait_journal "$FOREIGN and .value == \"$1\"" >/dev/null
+}
+
+limit_is() {
+	[[ $(limit_of "$WEB") == "$(bytes "$1")" ]]
+}
+
+wait_limit() {
+	wait_for "$DEADLINE" limit_is "$1"
+}
+
+# bats test_tags=core
+@test "obey leaves the value, governs no more, and exit leaves it too" {
+	start_with obey
+	write_limit 48M
+	wait_foreign 48M
+	! workload "$WEB" touch --bytes 80M || fail "it was still governed"
+	assert_limit "$WEB" 48M
+	stop_cgbpf TERM
+	assert_limit "$WEB" 48M
+}
+
+@test "the journal tells who wrote what: pid, comm, value" {
+	local pid
+	start_with obey
+	sh -c 'echo 48M >"$1/memory.max"' sh "$WEB" 3>&- &
+	pid=$!
+	wait "$pid"
+	wait_journal "$FOREIGN" |
+		jq -e --argjson pid "$pid" '.pid == $pid and .comm == "sh" and .value == "48M" and .answer == "obey"
+			and .old == 33554432 and .new == 50331648'
+}
+
+@test "adopt makes the value the new soft, and what goes back in the end" {
+	start_with adopt "return_after: 10ms"
+	write_limit 40M
+	wait_foreign 40M
+	workload "$WEB" touch --bytes 80M
+	assert_kills "$WEB" 0
+	wait_limit 40M
+	stop_cgbpf TERM
+	assert_limit "$WEB" 40M
+}
+
+@test "reassert writes ours again, three times a minute, then obeys" {
+	local value
+	start_with reassert
+	for value in 40M 44M 48M; do
+		write_limit "$value"
+		wait_foreign "$value"
+		wait_limit 32M
+	done
+	write_limit 52M
+	wait_foreign 52M
+	assert_journal "$FOREIGN and .value == \"52M\" and .answer == \"obey\""
+	assert_limit "$WEB" 52M
+	stop_cgbpf TERM
+	assert_limit "$WEB" 52M
+}
+
+@test "a write that restores the original is reasserted under obey" {
+	start_with obey
+	write_limit 64M
+	wait_foreign 64M
+	assert_journal "$FOREIGN and .answer == \"reassert\""
+	wait_limit 32M
+	stop_cgbpf TERM
+	assert_limit "$WEB" 64M
+}
+
+@test "a write that restores the original is reasserted under adopt" {
+	start_with adopt
+	write_limit 67108864
+	wait_foreign 67108864
+	assert_journal "$FOREIGN and .answer == \"reassert\""
+	wait_limit 32M
+}
+
+@test "a write that the kernel refuses is nobody's word" {
+	start_with obey
+	for value in banana -5 1.5M ''; do
+		write_limit "$value" 2>/dev/null || true
+	done
+	workload "$WEB" touch --bytes 80M
+	assert_kills "$WEB" 0
+	refute_journal "$FOREIGN"
+}
+
+# bats test_tags=core
+@test "of several writes at once, obey ends with the last" {
+	start_with obey
+	pause_cgbpf
+	write_limit 80M
+	write_limit 40M
+	write_limit 48M
+	resume_cgbpf
+	wait_foreign 80M
+	# Later records would be in by the time that this is answered.
+	kill -HUP "$CGBPF_PID"
+	wait_journal '.event == "reloaded"' >/dev/null
+	stop_cgbpf TERM
+	assert_limit "$WEB" 48M
+}
+
+@test "a value in octal is the kernel's number, not ours" {
+	start_with obey
+	write_limit 0300000000
+	wait_foreign 0300000000
+	assert_journal "$FOREIGN and .new == 50331648"
+	assert_limit "$WEB" 48M
+}
+
+@test "max is obeyed" {
+	start_with obey
+	write_limit max
+	wait_foreign max
+	stop_cgbpf TERM
+	assert_limit "$WEB" max
+}
+
+@test "a write that races with raises does not end below what the administrator wanted" {
+	local value round
+	start_with obey "step: 1M, return_after: 10ms"
+	churn "$WEB" 60M
+	for round in 1 2 3 4; do
+		wait_lines $((round * 8))
+		value=$((90 + round))M
+		write_limit "$value"
+		wait_foreign "$value"
+		wait_limit "$value"
+		kill -HUP "$CGBPF_PID"
+		wait_journal '.event == "reloaded"' >/dev/null
+		: >"$JOURNAL"
+	done
+	stop_churn
+	assert_kills "$WEB" 0
+}
+
+# bats test_tags=core
+@test "one that toggles a hundred times a second is answered three times, then wins" {
+	local round
+	start_with reassert
+	for ((round = 0; round < 200; round++)); do
+		echo 40M >"$WEB/memory.max"
+		echo 44M >"$WEB/memory.max"
+		read -rt 0.01 <> <(:) || true
+	done
+	wait_journal "$FOREIGN and .answer == \"obey\"" >/dev/null
+	assert_limit "$WEB" 44M
+	assert_equal "$(jq -c "select($FOREIGN and .answer == \"reassert\")" "$JOURNAL" | wc -l)" 3 "reasserts"
+	stop_cgbpf TERM
+	assert_limit "$WEB" 44M
+}
+
+@test "a reload governs again what was obeyed" {
+	start_with obey
+	write_limit 48M
+	wait_foreign 48M
+	kill -HUP "$CGBPF_PID"
+	wait_journal '.event == "reloaded"' >/dev/null
+	assert_limit "$WEB" 32M
+	workload "$WEB" touch --bytes 80M
+	assert_kills "$WEB" 0
+	stop_cgbpf TERM
+	assert_limit "$WEB" 48M
+}

@@ -1,0 +1,110 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Owns what the tests of faults share: refusals, deaths, private mounts, steady work; never lets a fault outlive its test.
+
+# shellcheck source=tests/guest/helpers.bash
+. "${BASH_SOURCE[0]%/*}/helpers.bash"
+
+# --- the tree as it stands ---------------------------------------------------------------------
+
+# Every limit there is, byte for byte.
+limits_of_tree() {
+	local file value
+	shopt -s globstar
+	for file in "$CGROUP_ROOT"/**/memory.max; do
+		[[ ! -f $file ]] || { read -r value <"$file" && printf '%s %s\n' "$file" "$value"; } || true
+	done
+	shopt -u globstar
+}
+
+assert_nothing_pinned() {
+	[[ ! -e $PIN_DIR ]] || [[ -z $(ls -A "$PIN_DIR") ]] || fail "pinned: $(ls -A "$PIN_DIR")"
+}
+
+# refused STATUS WORDS COMMAND...: ends with STATUS, says WORDS (an extended regular expression) and changes nothing.
+refused() {
+	local expected=$1 words=$2 before status=0
+	shift 2
+	before=$(limits_of_tree)
+	timeout "$DEADLINE" "$@" >"$LIVE_DIR/said" 2>&1 3>&- || status=$?
+	assert_equal "$status" "$expected" "exit status of a run that said '$(cat "$LIVE_DIR/said")'" || return
+	grep -qaE -- "$words" "$LIVE_DIR/said" || fail "not said: $words; but: $(cat "$LIVE_DIR/said")" || return
+	assert_equal "$(limits_of_tree)" "$before" "limits of the tree" || return
+	assert_nothing_pinned
+}
+
+# "${IN_MOUNTS[@]}" SCRIPT COMMAND...: COMMAND after SCRIPT has changed the mounts, which nobody else sees.
+# shellcheck disable=SC2016,SC2034 # another shell's; for those who load this
+IN_MOUNTS=(unshare --mount --propagation private bash -ec 'eval "$0"; exec "$@"')
+
+# "${IN_CGROUP[@]}" FOLDER COMMAND...: COMMAND is in that cgroup from its first instruction.
+# shellcheck disable=SC2016,SC2034
+IN_CGROUP=(bash -c 'echo 0 >"$0/cgroup.procs" && exec "$@"')
+
+# --- a cgbpf in trouble ------------------------------------------------------------------------
+
+# As in a crash: no word, no exit.
+crash_cgbpf() {
+	local pid=$CGBPF_PID
+	CGBPF_PID=''
+	kill -KILL "$pid"
+	wait "$pid" 2>/dev/null || true
+}
+
+restore() {
+	"$CGBPF" restore >"$LIVE_DIR/restored" 2>&1
+}
+
+ledger_dump() {
+	bpftool -j map dump pinned "$PIN_DIR/ledger" 2>/dev/null
+}
+
+# pause_cgbpf: all of its threads stand still once this returns.
+pause_cgbpf() {
+	kill -STOP "$CGBPF_PID" && wait_for "$DEADLINE" is_stopped
+}
+
+is_stopped() {
+	! grep -qL '^State:.*T' "/proc/$CGBPF_PID"/task/*/status | grep -q .
+}
+
+resume_cgbpf() {
+	kill -CONT "$CGBPF_PID"
+}
+
+# Returns once the journal has that many lines, or cgbpf is gone.
+wait_lines() {
+	wait_stream "$JOURNAL" "$CGBPF_PID" head -n "$1" >/dev/null || true
+}
+
+said() {
+	grep -qaE -- "$1" "$CGBPF_STDERR"
+}
+
+assert_said() {
+	said "$1" || fail "cgbpf did not say '$1'"
+}
+
+# --- steady work -------------------------------------------------------------------------------
+
+CHURN_PIDS=()
+
+# churn CGROUP SIZE: takes SIZE and gives it back, again and again, until stop_churn.
+churn() {
+	(
+		trap 'exit 0' TERM
+		while :; do
+			workload "$1" touch --bytes "$2" >/dev/null 2>&1 || true
+		done
+	) 3>&- &
+	CHURN_PIDS+=($!)
+}
+
+stop_churn() {
+	local pid
+	for pid in "${CHURN_PIDS[@]}"; do
+		kill -TERM "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+	CHURN_PIDS=()
+}
