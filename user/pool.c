@@ -46,15 +46,19 @@ void pool__configure(struct pool *pool, const struct config *config)
 				      : pool->machine_bytes / 1000000 * config->reserve_ppm;
 }
 
+static uint64_t less(uint64_t bytes, uint64_t taken)
+{
+	return bytes > taken ? bytes - taken : 0;
+}
+
 uint64_t pool__spare(const struct pool *pool, uint64_t free_bytes, uint64_t own_unused_bytes,
 		     uint64_t own_promise_bytes)
 {
-	uint64_t available = free_bytes ? free_bytes : pool->available_bytes;
-	uint64_t taken = pool->reserve_bytes + own_unused_bytes + pool->promised_bytes;
+	uint64_t spare = free_bytes ? free_bytes : pool->available_bytes;
 
-	if (free_bytes)
-		taken += pool->overstated_bytes;
-	taken -=
-		own_promise_bytes < pool->promised_bytes ? own_promise_bytes : pool->promised_bytes;
-	return available > taken ? available - taken : 0;
+	/* One after another: their sum may not fit, as when a group has no limit. */
+	spare = less(spare, free_bytes ? pool->overstated_bytes : 0);
+	spare = less(spare, pool->reserve_bytes);
+	spare = less(spare, own_unused_bytes);
+	return less(spare, less(pool->promised_bytes, own_promise_bytes));
 }
