@@ -53,15 +53,14 @@ int run_load_config(const char *given, struct config *ret_config)
 	return err;
 }
 
-static void tell_restored(void *context, const char *path, const struct cgbpf_ledger_key *key,
-			  const struct cgbpf_ledger_entry *entry, enum restored outcome,
-			  const struct restored_limit *limit)
+static void tell(struct controller *controller, bool is_left_over, const char *path,
+		 const struct cgbpf_ledger_key *key, const struct cgbpf_ledger_entry *entry,
+		 enum restored outcome, const struct restored_limit *limit)
 {
 	static const enum reason reasons[] = {[RESTORED_BACK] = REASON_EXIT,
 					      [RESTORED_NOT_OURS] = REASON_NOT_OURS,
 					      [RESTORED_IN_USE] = REASON_IN_USE,
 					      [RESTORED_FAILED] = REASON_UNREADABLE};
-	struct controller *controller = context;
 	struct journal_record record = {
 		.event = JOURNAL_RESTORED,
 		.cgroup = path,
@@ -71,14 +70,14 @@ static void tell_restored(void *context, const char *path, const struct cgbpf_le
 		.new_bytes = limit->after_bytes,
 		.old_bytes = limit->before_bytes,
 	};
+	enum reason reason;
 	char shown[256];
 
 	if (outcome == RESTORED_GONE || outcome == RESTORED_UNCHANGED)
 		return;
-	record.reason = reason_name(reasons[outcome]);
-	record.detail = reason_sentence(reasons[outcome]);
-	if (!controller->rescue && outcome == RESTORED_BACK && !controller->loader)
-		record.reason = reason_name(REASON_CRASH);
+	reason = is_left_over && outcome == RESTORED_BACK ? REASON_CRASH : reasons[outcome];
+	record.reason = reason_name(reason);
+	record.detail = reason_sentence(reason);
 	report(controller, &record);
 	if (outcome == RESTORED_IN_USE || outcome == RESTORED_FAILED)
 		log_warning(
@@ -88,6 +87,20 @@ static void tell_restored(void *context, const char *path, const struct cgbpf_le
 			text_escape(path, strlen(path), shown, sizeof(shown)), entry->original);
 }
 
+static void tell_restored(void *context, const char *path, const struct cgbpf_ledger_key *key,
+			  const struct cgbpf_ledger_entry *entry, enum restored outcome,
+			  const struct restored_limit *limit)
+{
+	tell(context, false, path, key, entry, outcome, limit);
+}
+
+static void tell_left_over(void *context, const char *path, const struct cgbpf_ledger_key *key,
+			   const struct cgbpf_ledger_entry *entry, enum restored outcome,
+			   const struct restored_limit *limit)
+{
+	tell(context, true, path, key, entry, outcome, limit);
+}
+
 /* Before anything else is changed: what a run that did not end in order left behind. */
 static void restore_left_over(struct controller *controller)
 {
@@ -95,7 +108,7 @@ static void restore_left_over(struct controller *controller)
 
 	if (controller->apply.is_dry_run)
 		return; /* nothing would be written, and the originals would be forgotten */
-	left = restore__all(&controller->apply, controller->root_fd, false, tell_restored,
+	left = restore__all(&controller->apply, controller->root_fd, false, tell_left_over,
 			    controller);
 	if (left > 0)
 		log_warning("%d limits of an earlier run are still in the ledger, ignoring", left);
