@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Holds the table of user/feature.c against the BPF programs that were built. It never loads one.
+ */
+#include <bpf/libbpf.h>
+#include <libgen.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "user/feature.h"
+
+#define NAME_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789_"
+
+static struct bpf_object *object;
+
+/* The object that was built along with this test: ../cgbpf.bpf.o as seen from it. */
+static int open_object(void **state)
+{
+	char path[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - sizeof("/../cgbpf.bpf.o"));
+
+	(void)state;
+	if (len < 0)
+		return -1;
+	path[len] = '\0';
+	strcat(dirname(path), "/../cgbpf.bpf.o");
+	object = bpf_object__open_file(path, NULL);
+	return object ? 0 : -1;
+}
+
+static int close_object(void **state)
+{
+	(void)state;
+	bpf_object__close(object);
+	return 0;
+}
+
+static struct features all(void)
+{
+	struct features features = {};
+
+	for (int i = 0; i < FEATURE_MAX; i++)
+		features.has[i] = true;
+	return features;
+}
+
+static void every_feature_has_its_words(void **state)
+{
+	(void)state;
+	for (int i = 0; i < FEATURE_MAX; i++) {
+		const struct feature_row *row = feature_row(i);
+
+		if (!row->name || !*row->name || !row->what || !*row->what || !row->lost ||
+		    !*row->lost || !row->cure || !*row->cure)
+			fail_msg("feature %d (%s) lacks words", i, row->name ? row->name : "");
+		if (strspn(row->name, NAME_LETTERS) != strlen(row->name))
+			fail_msg("'%s' is no name", row->name);
+	}
+}
+
+static void no_two_features_share_a_name_or_a_program(void **state)
+{
+	(void)state;
+	for (int i = 0; i < FEATURE_MAX; i++) {
+		const struct feature_row *row = feature_row(i);
+
+		for (int j = 0; j < i; j++) {
+			assert_string_not_equal(row->name, feature_row(j)->name);
+			if (row->program && feature_row(j)->program)
+				assert_string_not_equal(row->program, feature_row(j)->program);
+		}
+	}
+}
+
+/* By its own row, or as the other end of a moment that has one; the second of two programs for one
+ * moment is wanted where the first cannot be. */
+static void every_program_is_wanted_where_its_feature_is(void **state)
+{
+	struct features features = all();
+	struct bpf_program *program;
+	unsigned int cnt = 0;
+
+	(void)state;
+	bpf_object__for_each_program(program, object)
+	{
+		const char *name = bpf_program__name(program);
+
+		features.has[FEATURE_KILL_TASK] = strcmp(name, "on_kill_by_function") != 0;
+		if (!features_want_program(&features, name))
+			fail_msg("nothing wants %s", name);
+		cnt++;
+	}
+	assert_true(cnt >= 8);
+}
+
+static void every_program_of_the_table_was_built(void **state)
+{
+	(void)state;
+	for (int i = 0; i < FEATURE_MAX; i++) {
+		const char *name = feature_row(i)->program;
+
+		if (name && !bpf_object__find_program_by_name(object, name))
+			fail_msg("there is no program %s", name);
+	}
+}
+
+static void every_program_is_off_until_it_is_wanted(void **state)
+{
+	struct bpf_program *program;
+
+	(void)state;
+	bpf_object__for_each_program(program, object)
+	{
+		if (bpf_program__autoload(program))
+			fail_msg("%s lacks the '?' before its section", bpf_program__name(program));
+	}
+}
+
+static void a_program_is_not_wanted_without_its_feature(void **state)
+{
+	static const char *const ends[][2] = {{"on_oom", "on_oom_done"}, {"on_mkdir", "on_rmdir"}};
+	struct features none = {};
+
+	(void)state;
+	for (int i = 0; i < FEATURE_MAX; i++) {
+		const char *name = feature_row(i)->program;
+		struct features features = all();
+
+		features.has[i] = false;
+		assert_false(name && features_want_program(&features, name));
+		for (size_t j = 0; name && j < 2; j++)
+			if (strcmp(name, ends[j][0]) == 0)
+				assert_false(features_want_program(&features, ends[j][1]));
+		assert_false(name && features_want_program(&none, name));
+	}
+}
+
+static void one_kill_is_seen_by_one_program(void **state)
+{
+	struct features features = all();
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		features.has[FEATURE_KILL_TASK] = i & 1;
+		features.has[FEATURE_KILL_FUNCTION] = i & 2;
+		assert_int_equal(features_want_program(&features, "on_kill"), i == 1 || i == 3);
+		assert_int_equal(features_want_program(&features, "on_kill_by_function"), i == 2);
+	}
+}
+
+static void a_program_the_table_does_not_know_is_not_wanted(void **state)
+{
+	struct features features = all();
+
+	(void)state;
+	assert_false(features_want_program(&features, "on_nothing"));
+	assert_false(features_want_program(&features, "on_oom_d"));
+	assert_false(features_want_program(&features, ""));
+}
+
+static void the_first_missing_that_is_required_is_told(void **state)
+{
+	struct features features = {};
+	int last = -1;
+
+	(void)state;
+	for (int i = 0; i < FEATURE_MAX; i++) {
+		if (!feature_row(i)->is_required)
+			continue;
+		assert_int_equal(features_missing(&features), i);
+		features.has[i] = true;
+		last = i;
+	}
+	assert_true(last >= 0);
+	assert_int_equal(features_missing(&features), FEATURE_MAX);
+	features.has[last] = false;
+	assert_int_equal(features_missing(&features), last);
+}
+
+/* Each is told as the cause, and not what follows from it: the kernel's functions are looked up in
+ * its types. */
+static void a_cause_stands_before_what_follows_from_it(void **state)
+{
+	(void)state;
+	assert_true(feature_row(FEATURE_ROOT)->is_required);
+	assert_int_equal(FEATURE_ROOT, 0);
+	assert_true(FEATURE_CGROUP2 < FEATURE_MEMORY_CONTROLLER);
+	for (int i = 0; i < FEATURE_MAX; i++)
+		assert_true(!feature_row(i)->program || i > FEATURE_BTF);
+	assert_true(feature_row(FEATURE_CHARGE)->is_required);
+	assert_true(feature_row(FEATURE_OOM)->is_required);
+	assert_true(feature_row(FEATURE_WRITE)->is_required);
+	assert_true(feature_row(FEATURE_LIFE)->is_required);
+	assert_false(feature_row(FEATURE_KILL_TASK)->is_required);
+	assert_false(feature_row(FEATURE_KILL_FUNCTION)->is_required);
+	assert_false(feature_row(FEATURE_RECLAIM)->is_required);
+	assert_false(feature_row(FEATURE_PSI)->is_required);
+}
+
+static void asking_needs_no_privilege_and_answers_all(void **state)
+{
+	struct features features;
+
+	(void)state;
+	memset(&features, 0x5a, sizeof(features));
+	features_probe(&features);
+	assert_int_equal(features.has[FEATURE_ROOT], geteuid() == 0);
+	for (int i = 0; i < FEATURE_MAX; i++) {
+		assert_true(features.err[i] <= 0 && features.err[i] > -4096);
+		assert_false(features.has[i] && features.err[i]);
+	}
+	if (!features.has[FEATURE_BTF])
+		assert_false(features.has[FEATURE_CHARGE] || features.has[FEATURE_OOM] ||
+			     features.has[FEATURE_WRITE]);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_feature_has_its_words),
+		cmocka_unit_test(no_two_features_share_a_name_or_a_program),
+		cmocka_unit_test(every_program_is_wanted_where_its_feature_is),
+		cmocka_unit_test(every_program_of_the_table_was_built),
+		cmocka_unit_test(every_program_is_off_until_it_is_wanted),
+		cmocka_unit_test(a_program_is_not_wanted_without_its_feature),
+		cmocka_unit_test(one_kill_is_seen_by_one_program),
+		cmocka_unit_test(a_program_the_table_does_not_know_is_not_wanted),
+		cmocka_unit_test(the_first_missing_that_is_required_is_told),
+		cmocka_unit_test(a_cause_stands_before_what_follows_from_it),
+		cmocka_unit_test(asking_needs_no_privilege_and_answers_all),
+	};
+
+	return cmocka_run_group_tests_name("feature", tests, open_object, close_object);
+}
