@@ -16,180 +16,176 @@
 #include "user/cgfs.h"
 
 static const struct feature_row table[FEATURE_MAX] = {
-    [FEATURE_ROOT] = {"root", "root (uid 0)", "BPF programs and limits need it",
-                      "run it with sudo", true, NULL},
-    [FEATURE_CGROUP2] = {"cgroup2", "cgroup v2 mounted on /sys/fs/cgroup",
-                         "there is nothing to govern",
-                         "boot with systemd.unified_cgroup_hierarchy=1 (cgroup "
-                         "v1 is not served)",
-                         true, NULL},
-    [FEATURE_CGROUP2_WRITABLE] = {"cgroup2_writable",
-                                  "cgroup v2 mounted writable",
-                                  "no limit can be moved",
-                                  "mount -o remount,rw /sys/fs/cgroup", true,
-                                  NULL},
-    [FEATURE_MEMORY_CONTROLLER] =
-        {"memory_controller", "the memory controller in cgroup v2",
-         "memory limits cannot be governed",
-         "boot without cgroup_disable=memory and free it from v1", true, NULL},
-    [FEATURE_BTF] = {"btf", "the kernel's types (/sys/kernel/btf/vmlinux)",
-                     "no BPF program can be fitted to this kernel",
-                     "use a kernel built with CONFIG_DEBUG_INFO_BTF", true,
-                     NULL},
-    [FEATURE_BPFFS] = {"bpffs", "bpffs mounted on /sys/fs/bpf",
-                       "the ledger could not outlive a crash",
-                       "mount -t bpf bpf /sys/fs/bpf", true, NULL},
-    [FEATURE_FTRACE] = {"ftrace", "kernel.ftrace_enabled=1",
-                        "fentry programs attach and never run",
-                        "sysctl kernel.ftrace_enabled=1", true, NULL},
-    [FEATURE_BPF_LOOP] = {"bpf_loop", "the helper bpf_loop (5.17)",
-                          "no task can be held at OOM",
-                          "use a kernel from 5.17 on", true, NULL},
-    [FEATURE_CHARGE] = {"charge", "function page_counter_try_charge",
-                        "limits are seen only when they are reached",
-                        "use a kernel with memory cgroups", true, "on_charge"},
-    [FEATURE_OOM] = {"oom", "function mem_cgroup_out_of_memory",
-                     "no hold: what the watermark misses is killed",
-                     "use a kernel with memory cgroups", true, "on_oom"},
-    [FEATURE_KILL_TASK] =
-        {"kill_task", "tracepoint mark_victim with the task (6.9)",
-         "nothing, where the function mark_oom_victim is there", "none needed",
-         false, "on_kill"},
-    [FEATURE_KILL_FUNCTION] =
-        {"kill_function", "function mark_oom_victim",
-         "kills are not journaled where the tracepoint lacks the task",
-         "none needed from 6.9 on", false, "on_kill_by_function"},
-    [FEATURE_LIFE] = {"life", "tracepoints cgroup_mkdir and cgroup_rmdir",
-                      "cgroups made later are not seen",
-                      "use a kernel from 4.20 on", true, "on_mkdir"},
-    [FEATURE_WRITE] = {"write", "function cgroup_file_write",
-                       "other writers and our own heartbeat are not seen",
-                       "use a kernel with cgroup v2", true, "on_write"},
-    [FEATURE_RECLAIM] = {"reclaim", "file memory.reclaim (5.19)",
-                         "limits return only below use, page cache included",
-                         "none needed from 5.19 on", false, NULL},
-    [FEATURE_PSI] = {"psi", "pressure (/proc/pressure/memory)",
-                     "nothing yet: limits do not depend on pressure",
-                     "boot with psi=1", false, NULL},
+	[FEATURE_ROOT] = {"root", "root (uid 0)", "BPF programs and limits need it",
+			  "run it with sudo", true, NULL},
+	[FEATURE_CGROUP2] = {"cgroup2", "cgroup v2 mounted on /sys/fs/cgroup",
+			     "there is nothing to govern",
+			     "boot with systemd.unified_cgroup_hierarchy=1 (cgroup "
+			     "v1 is not served)",
+			     true, NULL},
+	[FEATURE_CGROUP2_WRITABLE] = {"cgroup2_writable", "cgroup v2 mounted writable",
+				      "no limit can be moved", "mount -o remount,rw /sys/fs/cgroup",
+				      true, NULL},
+	[FEATURE_MEMORY_CONTROLLER] = {"memory_controller", "the memory controller in cgroup v2",
+				       "memory limits cannot be governed",
+				       "boot without cgroup_disable=memory and free it from v1",
+				       true, NULL},
+	[FEATURE_BTF] = {"btf", "the kernel's types (/sys/kernel/btf/vmlinux)",
+			 "no BPF program can be fitted to this kernel",
+			 "use a kernel built with CONFIG_DEBUG_INFO_BTF", true, NULL},
+	[FEATURE_BPFFS] = {"bpffs", "bpffs mounted on /sys/fs/bpf",
+			   "the ledger could not outlive a crash", "mount -t bpf bpf /sys/fs/bpf",
+			   true, NULL},
+	[FEATURE_FTRACE] = {"ftrace", "kernel.ftrace_enabled=1",
+			    "fentry programs attach and never run",
+			    "sysctl kernel.ftrace_enabled=1", true, NULL},
+	[FEATURE_BPF_LOOP] = {"bpf_loop", "the helper bpf_loop (5.17)",
+			      "no task can be held at OOM", "use a kernel from 5.17 on", true,
+			      NULL},
+	[FEATURE_CHARGE] = {"charge", "function page_counter_try_charge",
+			    "limits are seen only when they are reached",
+			    "use a kernel with memory cgroups", true, "on_charge"},
+	[FEATURE_OOM] = {"oom", "function mem_cgroup_out_of_memory",
+			 "no hold: what the watermark misses is killed",
+			 "use a kernel with memory cgroups", true, "on_oom"},
+	[FEATURE_KILL_TASK] = {"kill_task", "tracepoint mark_victim with the task (6.9)",
+			       "nothing, where the function mark_oom_victim is there",
+			       "none needed", false, "on_kill"},
+	[FEATURE_KILL_FUNCTION] = {"kill_function", "function mark_oom_victim",
+				   "kills are not journaled where the tracepoint lacks the task",
+				   "none needed from 6.9 on", false, "on_kill_by_function"},
+	[FEATURE_LIFE] = {"life", "tracepoints cgroup_mkdir and cgroup_rmdir",
+			  "cgroups made later are not seen", "use a kernel from 4.20 on", true,
+			  "on_mkdir"},
+	[FEATURE_WRITE] = {"write", "function cgroup_file_write",
+			   "other writers and our own heartbeat are not seen",
+			   "use a kernel with cgroup v2", true, "on_write"},
+	[FEATURE_RECLAIM] = {"reclaim", "file memory.reclaim (5.19)",
+			     "limits return only below use, page cache included",
+			     "none needed from 5.19 on", false, NULL},
+	[FEATURE_PSI] = {"psi", "pressure (/proc/pressure/memory)",
+			 "nothing yet: limits do not depend on pressure", "boot with psi=1", false,
+			 NULL},
 };
 
-const struct feature_row *feature_row(enum feature feature) {
-  return &table[feature];
+const struct feature_row *feature_row(enum feature feature)
+{
+	return &table[feature];
 }
 
-static bool has_function(const struct btf *btf, const char *name) {
-  return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+static bool has_function(const struct btf *btf, const char *name)
+{
+	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
 }
 
 /* Does the tracepoint's second argument (the first is the probe's own context)
  * point to something?
  */
-static bool tracepoint_has_pointer(const struct btf *btf,
-                                   const char *typedef_name) {
-  int id = btf__find_by_name_kind(btf, typedef_name, BTF_KIND_TYPEDEF);
-  const struct btf_type *type;
+static bool tracepoint_has_pointer(const struct btf *btf, const char *typedef_name)
+{
+	int id = btf__find_by_name_kind(btf, typedef_name, BTF_KIND_TYPEDEF);
+	const struct btf_type *type;
 
-  if (id <= 0)
-    return false;
-  type = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
-  if (!type || !btf_is_ptr(type))
-    return false;
-  type = btf__type_by_id(btf, type->type);
-  if (!type || !btf_is_func_proto(type) || btf_vlen(type) < 2)
-    return false;
-  type = btf__type_by_id(btf, btf_params(type)[1].type);
-  return type && btf_is_ptr(type);
+	if (id <= 0)
+		return false;
+	type = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
+	if (!type || !btf_is_ptr(type))
+		return false;
+	type = btf__type_by_id(btf, type->type);
+	if (!type || !btf_is_func_proto(type) || btf_vlen(type) < 2)
+		return false;
+	type = btf__type_by_id(btf, btf_params(type)[1].type);
+	return type && btf_is_ptr(type);
 }
 
-static bool has_word(const char *file, const char *word) {
-  char text[256] = " ", want[32];
-  FILE *f = fopen(file, "re");
-  bool has;
+static bool has_word(const char *file, const char *word)
+{
+	char text[256] = " ", want[32];
+	FILE *f = fopen(file, "re");
+	bool has;
 
-  if (!f)
-    return false;
-  has = fgets(text + 1, sizeof(text) - 2, f) != NULL;
-  fclose(f);
-  text[strcspn(text, "\n")] = '\0';
-  strcat(text, " ");
-  snprintf(want, sizeof(want), " %s ", word);
-  return has && strstr(text, want);
+	if (!f)
+		return false;
+	has = fgets(text + 1, sizeof(text) - 2, f) != NULL;
+	fclose(f);
+	text[strcspn(text, "\n")] = '\0';
+	strcat(text, " ");
+	snprintf(want, sizeof(want), " %s ", word);
+	return has && strstr(text, want);
 }
 
-static bool is_bpffs(void) {
-  struct statfs fs;
+static bool is_bpffs(void)
+{
+	struct statfs fs;
 
-  return statfs("/sys/fs/bpf", &fs) == 0 &&
-         (unsigned long)fs.f_type == BPF_FS_MAGIC;
+	return statfs("/sys/fs/bpf", &fs) == 0 && (unsigned long)fs.f_type == BPF_FS_MAGIC;
 }
 
-static void probe_kernel(struct features *features) {
-  struct btf *btf = btf__load_vmlinux_btf();
+static void probe_kernel(struct features *features)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
 
-  if (!btf) {
-    features->err[FEATURE_BTF] = -errno;
-    return;
-  }
-  features->has[FEATURE_BTF] = true;
-  features->has[FEATURE_CHARGE] = has_function(btf, "page_counter_try_charge");
-  features->has[FEATURE_OOM] = has_function(btf, "mem_cgroup_out_of_memory");
-  features->has[FEATURE_KILL_FUNCTION] = has_function(btf, "mark_oom_victim");
-  features->has[FEATURE_WRITE] = has_function(btf, "cgroup_file_write");
-  features->has[FEATURE_BPF_LOOP] = has_function(btf, "bpf_loop");
-  features->has[FEATURE_KILL_TASK] =
-      tracepoint_has_pointer(btf, "btf_trace_mark_victim");
-  features->has[FEATURE_LIFE] =
-      btf__find_by_name_kind(btf, "btf_trace_cgroup_mkdir", BTF_KIND_TYPEDEF) >
-      0;
-  btf__free(btf);
+	if (!btf) {
+		features->err[FEATURE_BTF] = -errno;
+		return;
+	}
+	features->has[FEATURE_BTF] = true;
+	features->has[FEATURE_CHARGE] = has_function(btf, "page_counter_try_charge");
+	features->has[FEATURE_OOM] = has_function(btf, "mem_cgroup_out_of_memory");
+	features->has[FEATURE_KILL_FUNCTION] = has_function(btf, "mark_oom_victim");
+	features->has[FEATURE_WRITE] = has_function(btf, "cgroup_file_write");
+	features->has[FEATURE_BPF_LOOP] = has_function(btf, "bpf_loop");
+	features->has[FEATURE_KILL_TASK] = tracepoint_has_pointer(btf, "btf_trace_mark_victim");
+	features->has[FEATURE_LIFE] =
+		btf__find_by_name_kind(btf, "btf_trace_cgroup_mkdir", BTF_KIND_TYPEDEF) > 0;
+	btf__free(btf);
 }
 
-void features_probe(struct features *ret_features) {
-  struct features features = {};
-  struct statvfs fs;
-  int root_fd;
+void features_probe(struct features *ret_features)
+{
+	struct features features = {};
+	struct statvfs fs;
+	int root_fd;
 
-  features.has[FEATURE_ROOT] = geteuid() == 0;
-  features.err[FEATURE_CGROUP2] = cgfs_open_root(&root_fd);
-  if (!features.err[FEATURE_CGROUP2]) {
-    features.has[FEATURE_CGROUP2] = true;
-    features.has[FEATURE_CGROUP2_WRITABLE] =
-        fstatvfs(root_fd, &fs) == 0 && !(fs.f_flag & ST_RDONLY);
-    features.has[FEATURE_RECLAIM] =
-        faccessat(root_fd, "memory.reclaim", F_OK, 0) == 0;
-    close(root_fd);
-  }
-  features.has[FEATURE_MEMORY_CONTROLLER] =
-      has_word(CGFS_ROOT "/cgroup.controllers", "memory");
-  features.has[FEATURE_BPFFS] = is_bpffs();
-  /* Kernels without the switch cannot turn it off. */
-  features.has[FEATURE_FTRACE] =
-      access("/proc/sys/kernel/ftrace_enabled", F_OK) != 0 ||
-      has_word("/proc/sys/kernel/ftrace_enabled", "1");
-  features.has[FEATURE_PSI] = access("/proc/pressure/memory", R_OK) == 0;
-  probe_kernel(&features);
-  *ret_features = features;
+	features.has[FEATURE_ROOT] = geteuid() == 0;
+	features.err[FEATURE_CGROUP2] = cgfs_open_root(&root_fd);
+	if (!features.err[FEATURE_CGROUP2]) {
+		features.has[FEATURE_CGROUP2] = true;
+		features.has[FEATURE_CGROUP2_WRITABLE] =
+			fstatvfs(root_fd, &fs) == 0 && !(fs.f_flag & ST_RDONLY);
+		features.has[FEATURE_RECLAIM] = faccessat(root_fd, "memory.reclaim", F_OK, 0) == 0;
+		close(root_fd);
+	}
+	features.has[FEATURE_MEMORY_CONTROLLER] =
+		has_word(CGFS_ROOT "/cgroup.controllers", "memory");
+	features.has[FEATURE_BPFFS] = is_bpffs();
+	/* Kernels without the switch cannot turn it off. */
+	features.has[FEATURE_FTRACE] = access("/proc/sys/kernel/ftrace_enabled", F_OK) != 0 ||
+				       has_word("/proc/sys/kernel/ftrace_enabled", "1");
+	features.has[FEATURE_PSI] = access("/proc/pressure/memory", R_OK) == 0;
+	probe_kernel(&features);
+	*ret_features = features;
 }
 
-enum feature features_missing(const struct features *features) {
-  for (int i = 0; i < FEATURE_MAX; i++)
-    if (table[i].is_required && !features->has[i])
-      return i;
-  return FEATURE_MAX;
+enum feature features_missing(const struct features *features)
+{
+	for (int i = 0; i < FEATURE_MAX; i++)
+		if (table[i].is_required && !features->has[i])
+			return i;
+	return FEATURE_MAX;
 }
 
-bool features_want_program(const struct features *features,
-                           const char *program) {
-  /* Both ends of one moment. */
-  if (strcmp(program, "on_oom_done") == 0)
-    program = "on_oom";
-  if (strcmp(program, "on_rmdir") == 0)
-    program = "on_mkdir";
-  if (strcmp(program, "on_kill_by_function") == 0 &&
-      features->has[FEATURE_KILL_TASK])
-    return false;
-  for (int i = 0; i < FEATURE_MAX; i++)
-    if (table[i].program && strcmp(table[i].program, program) == 0)
-      return features->has[i];
-  return false;
+bool features_want_program(const struct features *features, const char *program)
+{
+	/* Both ends of one moment. */
+	if (strcmp(program, "on_oom_done") == 0)
+		program = "on_oom";
+	if (strcmp(program, "on_rmdir") == 0)
+		program = "on_mkdir";
+	if (strcmp(program, "on_kill_by_function") == 0 && features->has[FEATURE_KILL_TASK])
+		return false;
+	for (int i = 0; i < FEATURE_MAX; i++)
+		if (table[i].program && strcmp(table[i].program, program) == 0)
+			return features->has[i];
+	return false;
 }
