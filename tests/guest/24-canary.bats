@@ -1,0 +1,99 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# Owns the promises of a controller that cannot see or cannot act: it knows, it says so, and nobody waits for it; never leaves tracing off.
+
+bats_require_minimum_version 1.5.0
+load faults
+
+FTRACE=/proc/sys/kernel/ftrace_enabled
+
+setup() {
+	WEB=$(make_cgroup web 16M)
+	write_config "$(path_of "$WEB")" 16M 128M "step: 8M, return_after: 1h"
+}
+
+teardown() {
+	echo 1 >"$FTRACE"
+	if [[ -n $CGBPF_PID ]]; then
+		resume_cgbpf 2>/dev/null || true
+	fi
+	end_test
+}
+
+status_says() {
+	"$CGBPF" status | grep -q "$1"
+}
+
+# bats test_tags=core
+@test "tracing switched off is noticed, said and journaled; switched on again too" {
+	start_cgbpf -c "$CONFIG"
+	status_says seeing
+	echo 0 >"$FTRACE"
+	DEADLINE=30 wait_journal '.event == "blind"' >/dev/null
+	assert_said 'blind'
+	wait_for "$DEADLINE" status_says BLIND
+	echo 1 >"$FTRACE"
+	wait_journal '.event == "sighted"' >/dev/null
+	wait_for "$DEADLINE" status_says seeing
+	workload "$WEB" touch --bytes 64M
+	assert_kills "$WEB" 0
+}
+
+@test "while blind, what grows slowly is still answered" {
+	start_cgbpf -c "$CONFIG"
+	echo 0 >"$FTRACE"
+	wait_journal '.event == "blind"' >/dev/null
+	workload "$WEB" ramp --bytes 24M --step-bytes 64K --step-ms 50 --small-pages
+	assert_kills "$WEB" 0
+	assert_journal '.event == "soft_limit_raised"'
+}
+
+@test "while blind, exit still puts every limit back" {
+	local before
+	echo 32M >"$WEB/memory.max"
+	before=$(limits_of_tree)
+	start_cgbpf -c "$CONFIG"
+	echo 0 >"$FTRACE"
+	stop_cgbpf TERM
+	assert_equal "$(limits_of_tree)" "$before" "limits of the tree"
+}
+
+stats() {
+	bpftool -j map dump pinned "$PIN_DIR/stats" | jq ".[0].formatted.value.$1"
+}
+
+# bats test_tags=core
+@test "stopped, it lets the kernel kill as usual and holds nobody longer than hold" {
+	start_cgbpf -c "$CONFIG"
+	pause_cgbpf
+	run workload "$WEB" touch --bytes 64M
+	((status != 0)) || fail "nobody was killed"
+	(($(oom_kills "$WEB") > 0)) || fail "the kernel killed nobody"
+	# 20 ms, and what emulation adds to one turn of the loop.
+	(($(stats hold_longest_ns) < 40000000)) || fail "held for $(stats hold_longest_ns) ns"
+	resume_cgbpf
+	wait_journal '.event == "oom_kill"' >/dev/null
+	workload "$WEB" touch --bytes 64M
+}
+
+@test "stopped for longer than three heartbeats, it holds nobody at all" {
+	local beat
+	start_cgbpf -c "$CONFIG"
+	beat=$(stats heartbeat_ns)
+	pause_cgbpf
+	is_stale() { (($(stats heartbeat_ns) == beat)) && awk -v beat="$beat" '{ exit !($1 * 1e9 > beat + 16e9) }' /proc/uptime; }
+	beat=$(stats heartbeat_ns)
+	wait_for "$DEADLINE" is_stale
+	run workload "$WEB" touch --bytes 64M
+	((status != 0)) || fail "nobody was killed"
+	assert_equal "$(stats hold_cnt)" 0 "holds"
+	(($(stats hold_refused_cnt) > 0)) || fail "no hold was refused"
+}
+
+@test "a hold of 0ms holds nobody" {
+	write_config "$(path_of "$WEB")" 16M 128M "hold: 0ms"
+	start_cgbpf -c "$CONFIG"
+	pause_cgbpf
+	run workload "$WEB" touch --bytes 64M
+	assert_equal "$(stats hold_cnt)" 0 "holds"
+}

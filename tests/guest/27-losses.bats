@@ -1,0 +1,130 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# Owns the promises about records that never came, cgroups that went, and neighbours that flood; never measures how long an answer takes.
+
+# shellcheck disable=SC2030,SC2031,SC2016 # a test and its end share a shell
+bats_require_minimum_version 1.5.0
+load faults
+
+MKDIRS=build/mkdirs
+
+setup() {
+	make_parent "$TEST_CGROUP"
+	MANY=$TEST_CGROUP/many
+	make_parent "$MANY"
+}
+
+governed_cnt() {
+	bpftool -j map dump pinned "$PIN_DIR/rules" | jq length
+}
+
+is_governed_cnt() {
+	(($(governed_cnt) == $1))
+}
+
+# bats test_tags=core
+@test "records lost while it stood still are counted, and what they told of is found" {
+	write_config "$(path_of "$MANY")/*" 16M 32M
+	start_cgbpf -c "$CONFIG"
+	pause_cgbpf
+	# More than the ring of 256 KiB holds.
+	"$MKDIRS" "$MANY" many 2400
+	rmdir "$MANY"/m1 "$MANY"/m2
+	resume_cgbpf
+	wait_journal '.event == "events_lost" and .count > 0' >/dev/null
+	wait_for "$DEADLINE" is_governed_cnt 2398
+	assert_equal "$(cat "$MANY"/m*/memory.max | grep -cx 16777216)" 2398 "cgroups at their soft"
+	stop_cgbpf TERM
+	assert_equal "$(cat "$MANY"/m*/memory.max | grep -cx max)" 2398 "cgroups as they were"
+}
+
+@test "cgroups that went while it stood still are forgotten" {
+	write_config "$(path_of "$MANY")/*" 16M 32M
+	"$MKDIRS" "$MANY" many 1500
+	start_cgbpf -c "$CONFIG"
+	assert_said 'governing 1500 '
+	pause_cgbpf
+	rmdir "$MANY"/m*
+	"$MKDIRS" "$MANY" many 700
+	rmdir "$MANY"/m*
+	resume_cgbpf
+	wait_for "$DEADLINE" is_governed_cnt 0
+	assert_equal "$(ledger_dump | jq length)" 0 "entries of the ledger"
+	stop_cgbpf TERM
+}
+
+# bats test_tags=core
+@test "cgroups that come, grow and go by the hundred leave nothing behind" {
+	local round
+	write_config "$(path_of "$MANY")/*" 8M 32M "step: 4M"
+	start_cgbpf -c "$CONFIG"
+	for ((round = 0; round < ${CHURN_ROUNDS:-150}; round++)); do
+		mkdir "$MANY/c"
+		"$WORKLOAD" touch --bytes 12M --cgroup "$MANY/c" >/dev/null 2>&1 3>&- || true
+		rmdir "$MANY/c"
+	done
+	wait_for "$DEADLINE" is_governed_cnt 0
+	assert_equal "$(ledger_dump | jq length)" 0 "entries of the ledger"
+	jq -ne '[inputs] | length > 0' "$JOURNAL"
+	# Two descriptors a governed cgroup: all closed.
+	(($(find "/proc/$CGBPF_PID/fd" -type l -lname '*/many/*' | wc -l) == 0)) || fail "descriptors left"
+	stop_cgbpf TERM
+}
+
+@test "a limit whose cgroup went between event and write is forgotten and no other suffers" {
+	local web=$TEST_CGROUP/web db=$TEST_CGROUP/db
+	mkdir "$web" "$db"
+	write_config "$(path_of "$TEST_CGROUP")/*b" 16M 64M
+	printf '#!/bin/sh\nexec strace -f -q -o /dev/null -P %s -e trace=pwrite64 -e inject=pwrite64:error=ENODEV:when=%s %s "$@"\n' \
+		"$web/memory.max" 2+ "$CGBPF" >"$LIVE_DIR/traced"
+	chmod +x "$LIVE_DIR/traced"
+	CGBPF=$LIVE_DIR/traced start_cgbpf -c "$CONFIG"
+	run workload "$web" touch --bytes 40M
+	wait_journal '.event == "cgroup_gone"' >/dev/null
+	workload "$db" touch --bytes 40M
+	assert_kills "$db" 0
+	pkill -TERM -P "$CGBPF_PID"
+	wait "$CGBPF_PID" || true
+	CGBPF_PID=''
+	assert_limit "$db" max
+}
+
+@test "a write that fails otherwise is told and tried again at the next need" {
+	local web=$TEST_CGROUP/web
+	mkdir "$web"
+	write_config "$(path_of "$web")" 16M 64M
+	printf '#!/bin/sh\nexec strace -f -q -o /dev/null -P %s -e trace=pwrite64 -e inject=pwrite64:error=EIO:when=1 %s "$@"\n' \
+		"$web/memory.max" "$CGBPF" >"$LIVE_DIR/traced"
+	chmod +x "$LIVE_DIR/traced"
+	CGBPF=$LIVE_DIR/traced start_cgbpf -c "$CONFIG"
+	assert_said 'web: .*(Input/output|not governed)'
+	pkill -TERM -P "$CGBPF_PID"
+	wait "$CGBPF_PID" || true
+	CGBPF_PID=''
+	assert_limit "$web" max
+}
+
+# bats test_tags=core
+@test "a neighbour that floods limits and folders keeps nobody from being rescued" {
+	local flood web=$TEST_CGROUP/web round
+	mkdir "$web"
+	mkdir "$MANY/own"
+	cat >"$LIVE_DIR/cgbpf.yaml" <<-END
+		targets:
+		  - { name: web, cgroup: "$(path_of "$web")", memory: { soft: 16M, hard: 64M, return_after: 10ms } }
+		  - { name: noisy, cgroup: "$(path_of "$MANY")/*", memory: { soft: 16M, hard: 32M }, on_foreign_write: reassert }
+	END
+	start_cgbpf -c "$LIVE_DIR/cgbpf.yaml"
+	bash -c 'trap "exit 0" TERM; while :; do
+		for i in {1..50}; do echo "${i}M" >"$1/own/memory.max"; done; mkdir "$1/x$i"; rmdir "$1/x$i"; done' \
+		bash "$MANY" 3>&- &
+	flood=$!
+	for round in 1 2 3 4 5 6; do
+		workload "$web" touch --bytes 40M || fail "killed in round $round"
+	done
+	kill "$flood"
+	wait "$flood" || true
+	assert_kills "$web" 0
+	stop_cgbpf TERM
+	assert_limit "$web" max
+}

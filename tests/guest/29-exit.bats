@@ -1,0 +1,201 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# Owns the promises of the end and of a reload: limits as they were, nobody killed, nothing left; never asserts a time that emulation could miss.
+
+bats_require_minimum_version 1.5.0
+load faults
+
+setup() {
+	WEB=$(make_cgroup web 24M)
+	DB=$(make_cgroup db 4097K)
+	MAX=$(make_cgroup unlimited)
+	write_config "$(path_of "$TEST_CGROUP")/*" 16M 64M "step: 4M, return_after: 10ms"
+	ORIGINALS=$(limits_of_tree)
+}
+
+teardown() {
+	stop_churn
+	end_test
+}
+
+assert_originals() {
+	assert_equal "$(limits_of_tree)" "$ORIGINALS" "limits of the tree"
+}
+
+loaded() {
+	start_cgbpf -c "$CONFIG"
+	churn "$WEB" 40M
+	churn "$MAX" 40M
+	wait_lines 12
+}
+
+# bats test_tags=core
+@test "SIGTERM under load puts every limit back, byte for byte" {
+	local began
+	loaded
+	began=$(date +%s)
+	# What is in use above an original stays; here nothing is by the time it ends.
+	stop_churn
+	stop_cgbpf TERM
+	(($(date +%s) - began < 10)) || fail "it took $(($(date +%s) - began)) s"
+	assert_originals
+	assert_nothing_left
+}
+
+@test "SIGINT does the same" {
+	loaded
+	stop_churn
+	stop_cgbpf INT
+	assert_originals
+	assert_nothing_left
+}
+
+@test "SIGTERM in the midst of work kills nobody and leaves only what is in use" {
+	loaded
+	stop_cgbpf TERM
+	stop_churn
+	wait_for "$DEADLINE" is_unpopulated "$WEB"
+	"$CGBPF" restore >/dev/null
+	assert_originals
+	assert_nothing_pinned
+}
+
+@test "a duration ends it in order" {
+	"$CGBPF" run -c "$CONFIG" --duration 1 --journal "$JOURNAL" 2>"$CGBPF_STDERR"
+	assert_journal '.event == "stopped"'
+	assert_originals
+	assert_nothing_left
+}
+
+@test "keep leaves limits and ledger, and restore puts them back later" {
+	start_cgbpf -c "$CONFIG" --keep
+	stop_cgbpf TERM
+	assert_limit "$WEB" 16M
+	assert_limit "$MAX" 16M
+	assert_equal "$(ls "$PIN_DIR")" ledger "what is pinned"
+	assert_equal "$(ledger_dump | jq length)" 3 "entries of the ledger"
+	restore
+	assert_originals
+	assert_nothing_left
+}
+
+# bats test_tags=core
+@test "an original under present use stays away, is in the ledger, is named, and nobody is killed" {
+	start_cgbpf -c "$CONFIG"
+	hold_memory "$WEB" 40M
+	stop_cgbpf TERM
+	assert_alive "$HOLD_PID"
+	assert_kills "$WEB" 0
+	(($(limit_of "$WEB") > $(usage_of "$WEB"))) || fail "the limit is under use"
+	assert_said "$(path_of "$WEB"): memory.max stays.*25165824.*cgbpf restore.*--force"
+	assert_equal "$(ledger_dump | jq length)" 1 "entries of the ledger"
+	assert_journal '.event == "restored" and .reason == "in_use"'
+	kill "$HOLD_PID"
+	wait "$HOLD_PID" 2>/dev/null || true
+	wait_for "$DEADLINE" is_unpopulated "$WEB"
+	restore
+	assert_originals
+	assert_nothing_left
+}
+
+@test "first governing kills nobody that holds more than soft" {
+	echo 60M >"$WEB/memory.max"
+	ORIGINALS=$(limits_of_tree)
+	hold_memory "$WEB" 40M
+	start_cgbpf -c "$CONFIG"
+	assert_alive "$HOLD_PID"
+	assert_kills "$WEB" 0
+	(($(limit_of "$WEB") > $(bytes 40M) && $(limit_of "$WEB") <= $(bytes 64M))) || fail "limit: $(limit_of "$WEB")"
+	stop_cgbpf TERM
+	assert_originals
+}
+
+@test "above hard it is left and told" {
+	echo max >"$WEB/memory.max"
+	ORIGINALS=$(limits_of_tree)
+	hold_memory "$WEB" 100M
+	start_cgbpf -c "$CONFIG"
+	assert_alive "$HOLD_PID"
+	assert_limit "$WEB" max
+	assert_journal '.event == "governed" and .reason == "above_hard"'
+	stop_cgbpf TERM
+	assert_originals
+}
+
+@test "nothing is left of any kind: no program, map, link or pin" {
+	local before
+	ids() {
+		bpftool -j prog show | jq -c '[.[].id]'
+		bpftool -j map show | jq -c '[.[].id]'
+		bpftool -j link show | jq -c '[.[].id]'
+	}
+	before=$(ids)
+	loaded
+	stop_churn
+	stop_cgbpf TERM
+	is_as_before() { [[ $(ids) == "$before" ]]; }
+	wait_for "$DEADLINE" is_as_before
+	assert_nothing_left
+}
+
+# --- reload ------------------------------------------------------------------------------------
+
+# bats test_tags=core
+@test "a bad configuration at SIGHUP is refused and the old one stays" {
+	start_cgbpf -c "$CONFIG"
+	echo '    memry: {}' >>"$CONFIG"
+	kill -HUP "$CGBPF_PID"
+	wait_for "$DEADLINE" said 'not reloaded, the old one stays'
+	assert_said 'cgbpf\.yaml:4:5: unknown key'
+	assert_limit "$WEB" 16M
+	workload "$WEB" touch --bytes 40M
+	assert_kills "$WEB" 0
+	stop_cgbpf TERM
+	assert_originals
+}
+
+@test "a configuration that vanished is refused at SIGHUP" {
+	start_cgbpf -c "$CONFIG"
+	rm "$CONFIG"
+	kill -HUP "$CGBPF_PID"
+	wait_for "$DEADLINE" said 'not reloaded, the old one stays'
+	assert_limit "$WEB" 16M
+	stop_cgbpf TERM
+	assert_originals
+}
+
+# bats test_tags=core
+@test "a good configuration at SIGHUP applies, and what it no longer names is put back" {
+	start_cgbpf -c "$CONFIG"
+	write_config "$(path_of "$WEB")" 20M 96M
+	kill -HUP "$CGBPF_PID"
+	wait_journal '.event == "reloaded"' >/dev/null
+	assert_limit "$WEB" 20M
+	assert_limit "$DB" 4M
+	assert_limit "$MAX" max
+	workload "$WEB" touch --bytes 80M
+	assert_kills "$WEB" 0
+	stop_cgbpf TERM
+	assert_originals
+}
+
+@test "a lower soft at SIGHUP is reached when use allows" {
+	start_cgbpf -c "$CONFIG"
+	write_config "$(path_of "$WEB")" 8M 64M "return_after: 10ms"
+	kill -HUP "$CGBPF_PID"
+	is_lower() { assert_limit "$WEB" 8M 2>/dev/null; }
+	wait_for "$DEADLINE" is_lower
+	stop_cgbpf TERM
+	assert_originals
+}
+
+@test "two targets for one cgroup at SIGHUP are refused and the old configuration stays" {
+	start_cgbpf -c "$CONFIG"
+	printf '  - { name: two, cgroup: "%s", memory: {} }\n' "$(path_of "$WEB")" >>"$CONFIG"
+	kill -HUP "$CGBPF_PID"
+	wait_for "$DEADLINE" said 'not reloaded.*two targets'
+	workload "$WEB" touch --bytes 40M
+	assert_kills "$WEB" 0
+	stop_cgbpf TERM
+	assert_originals
+}
