@@ -223,41 +223,53 @@ static void on_actions(struct loop *loop)
 		calm(loop);
 }
 
+/* Reads and checks; on failure nothing has changed, and one line in ERROR says why. */
+static int take_config(struct loop *loop, char *error, size_t error_len)
+{
+	struct controller *controller = loop->controller;
+	struct config old = controller->config, new = {};
+	struct targets old_targets = controller->targets, new_targets = {};
+	int err = run_load_config(loop->options->config_file, &new);
+
+	if (err) {
+		snprintf(error, error_len, "see above");
+		return err;
+	}
+	err = targets__resolve(&new, &new_targets, error, error_len);
+	if (err) {
+		config__free(&new);
+		return err;
+	}
+	controller->config = new;
+	controller->targets = new_targets;
+	controller->targets.config = &controller->config;
+	err = govern__check(controller, error, error_len);
+	if (err) {
+		targets__free(&controller->targets);
+		config__free(&controller->config);
+		controller->config = old;
+		controller->targets = old_targets;
+		return err;
+	}
+	old_targets.config = &old;
+	targets__free(&old_targets);
+	config__free(&old);
+	return 0;
+}
+
 static void reload(struct loop *loop)
 {
 	struct controller *controller = loop->controller;
 	struct journal_record record = {.event = JOURNAL_RELOADED, .has_count = true};
-	struct config old = controller->config, new;
-	struct targets old_targets = controller->targets, targets;
 	char error[ERROR_LEN] = "out of memory";
 	int err = journal__reopen(controller->journal);
 
 	if (err)
 		log_warning("the journal cannot be opened again: %s, ignoring", strerror(-err));
-	err = run_load_config(loop->options->config_file, &new);
-	if (!err) {
-		err = targets__resolve(&new, &targets, error, sizeof(error));
-		if (err)
-			config__free(&new);
-	}
-	if (!err) {
-		controller->config = new;
-		controller->targets = targets;
-		controller->targets.config = &controller->config;
-		err = govern__check(controller, error, sizeof(error));
-		if (err) {
-			controller->config = old;
-			controller->targets = old_targets;
-			targets__free(&targets);
-			config__free(&new);
-		}
-	}
-	if (err) {
+	if (take_config(loop, error, sizeof(error))) {
 		log_warning("the configuration is not reloaded, the old one stays: %s", error);
 		return;
 	}
-	targets__free(&old_targets);
-	config__free(&old);
 	pthread_mutex_lock(&controller->groups.lock);
 	pool__configure(&controller->pool, &controller->config);
 	pthread_mutex_unlock(&controller->groups.lock);
