@@ -111,7 +111,8 @@ bench: ## measure, on every kernel, with 1 and 2 CPUs
 	$(Q)for kernel in $(KERNELS); do for cpus in 1 2; do \
 		scripts/vm --kernel $$kernel --cpus $$cpus --timeout 7200 -- bench/run || exit 1; done; done
 
-lint: $(SKEL) ## format, analysers, shell, opening sentences, walls
+lint: cgbpf ## format, analysers, shell, opening sentences, walls, reference
+	$(Q)scripts/reference --check
 	$(Q)scripts/lint
 
 format: ## put the tree into its one form
