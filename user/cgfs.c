@@ -221,7 +221,7 @@ static uint64_t stat_value(const char *stat, const char *key)
 
 int cgfs_look(int dir_fd, struct memory_look *ret_look)
 {
-	char stat[STAT_BYTES];
+	char stat[STAT_BYTES] = ""; /* clang-tidy takes -errno for 0 */
 	struct memory_look look;
 	uint64_t unmoved;
 	int err;

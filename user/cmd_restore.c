@@ -15,17 +15,13 @@
 #include "user/restore.h"
 #include "user/text.h"
 
-/* One string of two lines. */
-#define IN_USE_WORDS                                                                               \
-	"left: its original lies under present use; try again when less is in use, or use "        \
-	"--force (the kernel may kill)"
-
 static const char *const words[] = {
 	[RESTORED_BACK] = "put back",
 	[RESTORED_UNCHANGED] = "was as it had been",
 	[RESTORED_GONE] = "is gone",
 	[RESTORED_NOT_OURS] = "left: somebody else has set it since",
-	[RESTORED_IN_USE] = IN_USE_WORDS,
+	[RESTORED_IN_USE] = ("left: its original lies under present use; try again when less is in "
+			     "use, or use --force (the kernel may kill)"),
 	[RESTORED_FAILED] = "left: it cannot be read or written",
 };
 
