@@ -26,7 +26,7 @@ USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
 LIB_OBJ := $(filter-out $(BUILD)/user/main.o,$(USER_OBJ))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 TOOLS := $(patsubst tests/fixtures/%.c,$(BUILD)/%,$(wildcard tests/fixtures/*.c)) \
-	$(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
+	$(patsubst bench/%.c,$(BUILD)/bench/%,$(filter-out %.bpf.c,$(wildcard bench/*.c)))
 
 say = @printf '  %-2s %s\n' $(1) $(2)
 Q := @
@@ -77,6 +77,17 @@ $(BUILD)/%: tests/fixtures/%.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -o $@ $< -lpthread
+
+$(BUILD)/bench/%.bpf.o: bench/%.bpf.c
+	$(call say,BC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
+	$(call say,SK,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
+
+$(BUILD)/bench/wakeup: $(BUILD)/bench/wakeup.skel.h
 
 $(BUILD)/bench/%: bench/%.c
 	$(call say,CC,$<)

@@ -30,7 +30,7 @@ def change: if . == null then "-" else
 	[$name, .n, (.p50 | us), (.p99 | us), (.max | us)] | row([34, 8, 14, 14, 14]) end;
 	((.rescue.with // {}) | del(.stream) | to_entries[]
 		| .key as $key | .value.effective_ns | line("kernel event to limit: \($key)")),
-	(.empty_wakeup_ns | line("empty wake-up (eventfd)")),
+	(.empty_wakeup_ns | line("empty ring-buffer wake-up")),
 	(.bare_pwrite_ns | line("bare pwrite of memory.max"))),
 (if .overhead then
 	"",
