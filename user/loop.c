@@ -20,6 +20,9 @@
 #include "user/params.h"
 
 #define ERROR_LEN 1024
+/* Records of the notes ring taken in one go; whoever makes them faster than they are read keeps
+ * nothing else waiting. */
+#define NOTES_BATCH 64
 
 enum source {
 	FROM_SIGNALS,
@@ -39,6 +42,7 @@ struct loop {
 	int epoll_fd, signal_fd, calm_fd, duration_fd;
 	uint64_t calm_period_ns; /* 0: nothing to give back, the timer rests */
 	uint64_t urgent_lost_cnt, note_lost_cnt; /* told so far */
+	int notes_left; /* of this batch */
 	bool is_ending;
 };
 
@@ -149,7 +153,8 @@ static int on_note(void *context, void *data, size_t size)
 		foreign__handle(loop->controller, event);
 		break;
 	}
-	return 0;
+	/* A negative return ends the batch behind this record (ringbuf_process_ring() in libbpf). */
+	return --loop->notes_left > 0 ? 0 : -EAGAIN;
 }
 
 /* What lost notes may have said is found by looking: cgroups that went, and cgroups that came. */
@@ -301,6 +306,7 @@ static void dispatch(struct loop *loop, enum source source)
 		on_signals(loop);
 		break;
 	case FROM_NOTES:
+		loop->notes_left = NOTES_BATCH;
 		ring_buffer__consume(loop->notes);
 		/* A cgroup that began above its soft has something to give back. */
 		if (!loop->calm_period_ns)
