@@ -153,7 +153,8 @@ static int on_note(void *context, void *data, size_t size)
 		foreign__handle(loop->controller, event);
 		break;
 	}
-	/* A negative return ends the batch behind this record (ringbuf_process_ring() in libbpf). */
+	/* A negative return ends the batch behind this record (ringbuf_process_ring() in libbpf).
+	 */
 	return --loop->notes_left > 0 ? 0 : -EAGAIN;
 }
 
