@@ -92,7 +92,7 @@ load helpers
 
 # Where no config lies: in an empty folder, and nothing below /etc.
 start_default() {
-	CGBPF=$PWD/cgbpf
+	CGBPF=$(realpath "$CGBPF")
 	# shellcheck disable=SC2034 # read in helpers.bash
 	WORKLOAD=$PWD/build/workload
 	mkdir "$LIVE_DIR/empty"

@@ -108,7 +108,7 @@ cgbpf_inside() {
 	cat >"$LIVE_DIR/inside" <<-END
 		#!/bin/sh
 		echo \$\$ >$1/cgroup.procs
-		exec $PWD/cgbpf "\$@"
+		exec $(realpath "$CGBPF") "\$@"
 	END
 	chmod +x "$LIVE_DIR/inside"
 	CGBPF=$LIVE_DIR/inside
