@@ -117,7 +117,8 @@ void blind__follow(struct blind *blind, struct controller *controller)
 
 		snprintf(file, sizeof(file), "/proc/self/fd/%d/memory.events", group->dir_fd);
 		blind->watches[blind->cnt].id = group->id;
-		blind->watches[blind->cnt].wd = inotify_add_watch(blind->events_fd, file, IN_MODIFY);
+		blind->watches[blind->cnt].wd =
+			inotify_add_watch(blind->events_fd, file, IN_MODIFY);
 		blind->cnt += blind->watches[blind->cnt].wd >= 0;
 		/* It may have got there while nobody looked. */
 		look_and_answer(controller, group);
@@ -133,7 +134,7 @@ void blind__handle(struct blind *blind, struct controller *controller)
 
 	if (read(blind->timer_fd, &ticks, sizeof(ticks)) == sizeof(ticks))
 		while ((each = groups__next(&controller->groups, each)))
-			answer(controller, each);
+			look_and_answer(controller, each);
 	while ((len = read(blind->events_fd, records, sizeof(records))) > 0) {
 		for (char *at = records; at < records + len;) {
 			const struct inotify_event *record = (const void *)at;
