@@ -104,7 +104,7 @@ wait_limit() {
 
 @test "a write that the kernel refuses is nobody's word" {
 	start_with obey
-	for value in banana -5 1.5M ''; do
+	for value in banana -5 1.5M; do
 		write_limit "$value" 2>/dev/null || true
 	done
 	workload "$WEB" touch --bytes 80M

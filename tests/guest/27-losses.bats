@@ -128,3 +128,20 @@ is_governed_cnt() {
 	stop_cgbpf TERM
 	assert_limit "$web" max
 }
+
+@test "a flood of folders keeps neither a rescue nor the end waiting" {
+	local flood web=$TEST_CGROUP/web
+	mkdir "$web"
+	write_config "$(path_of "$web")" 16M 64M
+	start_cgbpf -c "$CONFIG"
+	"$MKDIRS" "$MANY" flood forever 3>&- &
+	flood=$!
+	workload "$web" touch --bytes 40M
+	assert_kills "$web" 0
+	kill -HUP "$CGBPF_PID"
+	wait_journal '.event == "reloaded"' >/dev/null
+	stop_cgbpf TERM
+	kill "$flood"
+	wait "$flood" || true
+	assert_limit "$web" max
+}

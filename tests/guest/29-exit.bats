@@ -146,7 +146,8 @@ loaded() {
 	echo '    memry: {}' >>"$CONFIG"
 	kill -HUP "$CGBPF_PID"
 	wait_for "$DEADLINE" said 'not reloaded, the old one stays'
-	assert_said 'cgbpf\.yaml:4:5: unknown key'
+	assert_said 'cgbpf\.yaml:5:5: unknown key'
+	run ! said 'out of memory'
 	assert_limit "$WEB" 16M
 	workload "$WEB" touch --bytes 40M
 	assert_kills "$WEB" 0
@@ -194,6 +195,23 @@ loaded() {
 	printf '  - { name: two, cgroup: "%s", memory: {} }\n' "$(path_of "$WEB")" >>"$CONFIG"
 	kill -HUP "$CGBPF_PID"
 	wait_for "$DEADLINE" said 'not reloaded.*two targets'
+	workload "$WEB" touch --bytes 40M
+	assert_kills "$WEB" 0
+	stop_cgbpf TERM
+	assert_originals
+}
+
+@test "a reload from one target to two hundred and back loses none" {
+	local i
+	start_cgbpf -c "$CONFIG"
+	for ((i = 0; i < 200; i++)); do
+		printf '  - { name: t%d, cgroup: "/none/%d", memory: {} }\n' "$i" "$i"
+	done >>"$CONFIG"
+	kill -HUP "$CGBPF_PID"
+	wait_journal '.event == "reloaded"' >/dev/null
+	write_config "$(path_of "$WEB")" 16M 64M
+	kill -HUP "$CGBPF_PID"
+	wait_journal '.event == "restored" and .reason == "reload"' >/dev/null
 	workload "$WEB" touch --bytes 40M
 	assert_kills "$WEB" 0
 	stop_cgbpf TERM
