@@ -69,6 +69,9 @@ void govern__forget(struct controller *controller, uint64_t id);
 void govern__release_all(struct controller *controller);
 /* After a new configuration was put in place: keeps, changes, adds and releases. */
 void govern__reload(struct controller *controller);
+/* MEMORY as page-aligned numbers, with soft (where left out: FOUND) <= hard (where left out: twice
+ * soft). */
+struct memory_rule govern__rule(const struct memory_config *memory, uint64_t found_bytes);
 int govern__set_rule(struct controller *controller, const struct group *group);
 
 /* foreign.c: somebody else wrote a file that is a knob. */

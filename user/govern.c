@@ -70,7 +70,7 @@ int govern__check(struct controller *controller, char *error, size_t error_len)
 	return cgfs_walk(controller->root_fd, check_one, &check);
 }
 
-static struct memory_rule rule_of(const struct memory_config *memory, uint64_t found_bytes)
+struct memory_rule govern__rule(const struct memory_config *memory, uint64_t found_bytes)
 {
 	uint64_t soft = memory->soft_bytes ? memory->soft_bytes : found_bytes;
 	uint64_t hard = memory->hard_bytes;
@@ -103,7 +103,7 @@ static struct group *group_of(const struct target_config *target, uint64_t id, c
 	group->return_after_ns = target->memory.return_after_ns;
 	group->hold_ns = target->memory.hold_ns;
 	group->is_soft_given = target->memory.soft_bytes != 0;
-	group->rule = rule_of(&target->memory, found_bytes);
+	group->rule = govern__rule(&target->memory, found_bytes);
 	group->limit_bytes = found_bytes;
 	group->made_ns = made_ns;
 	if (!group->path || group->dir_fd < 0 ||

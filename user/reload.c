@@ -50,13 +50,8 @@ static void change(struct controller *controller, struct group *group,
 	group->on_foreign_write = target->on_foreign_write;
 	group->return_after_ns = memory->return_after_ns;
 	group->hold_ns = memory->hold_ns;
-	group->rule.step_bytes = memory->step_bytes;
-	group->rule.watermark_ppm = memory->watermark_ppm;
 	group->is_soft_given = memory->soft_bytes != 0;
-	if (memory->soft_bytes)
-		group->rule.soft_bytes = memory->soft_bytes & ~4095ULL;
-	group->rule.hard_bytes =
-		memory->hard_bytes ? memory->hard_bytes & ~4095ULL : 2 * group->rule.soft_bytes;
+	group->rule = govern__rule(memory, group->rule.soft_bytes);
 	group->is_hard_said = false;
 	record = report_about(group, JOURNAL_GOVERNED);
 	if (group->limit_bytes < group->rule.soft_bytes &&
