@@ -28,16 +28,26 @@ def answers($before; $after):
 		hold_share: (if $raised == [] then null else grown("hold_cnt") / ($raised | length) end),
 		hold_total_ns: grown("hold_total_ns"),
 		hold_longest_ns: $after.hold_longest_ns,
+		kills_seen: grown("kill_cnt"),
+		# How late the answers were where it came to a kill.
+		killed: [group_by(.cgroup)[] | select(any(.[]; .event == "oom_kill")) | {
+			cgroup: .[0].cgroup,
+			raised: (map(select(.event == "soft_limit_raised")) | length),
+			slowest_received_ns: ([.[].t.received // empty] | max),
+			slowest_effective_ns: ([.[].t.effective // empty] | max)}],
 		lost: (grown("urgent_lost_cnt") + grown("note_lost_cnt"))
 	};
 
-# Runs of one loop, in the order off, idle, governed, off, …: each against the "off" of its own round.
+# Runs of every loop, in the order off, idle, governed, off, …: each against the "off" of its own
+# repetition; and the best of all against the best of all, for machines that others use too.
 def overhead:
 	group_by(.repetition) as $repetitions
-	| ($repetitions[0][0].loops | keys_unsorted) | map(. as $loop | {($loop): (
-		def median($arm): map(select(.arm == $arm).loops[$loop] | spread.p50)[0];
-		{
-			off_ns: [$repetitions[] | median("off")] | spread,
-			idle_ratio: [$repetitions[] | median("idle") / median("off")] | spread,
-			governed_ratio: [$repetitions[] | median("governed") / median("off")] | spread
-		})}) | add;
+	| (.[0].loops | keys_unsorted) | map(. as $loop | {($loop): (
+		def of($arm): map(select(.arm == $arm).loops[$loop]);
+		def best($arm): [$repetitions[] | of($arm)[][]] | min;
+		def against($arm): {
+			ratio: [$repetitions[] | (of($arm)[0] | spread.p50) / (of("off")[0] | spread.p50)] | spread,
+			best_ratio: (best($arm) / best("off"))
+		};
+		{off_ns: [$repetitions[] | of("off")[][]] | spread, idle: against("idle"), governed: against("governed")}
+	)}) | add;

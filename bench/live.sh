@@ -91,7 +91,7 @@ stop_cgbpf() {
 make_disk() {
 	# All of it now: what a tmpfs gives an image later is charged to whoever writes.
 	fallocate -l "$2" "$1.img"
-	mkfs.ext4 -q "$1.img"
+	mkfs.ext4 -q -E nodiscard "$1.img"
 	modprobe -q loop || true
 	mkdir "$1"
 	mount -o loop "$1.img" "$1"

@@ -34,10 +34,11 @@ def change: if . == null then "-" else
 	(.bare_pwrite_ns | line("bare pwrite of memory.max"))),
 (if .overhead then
 	"",
-	"Attached: median over \(.overhead.repetitions) repetitions, least to most",
-	(["loop", "off", "nothing governed", "governed"] | row([16, 12, 30, 30])),
+	"Attached: median over \(.overhead.repetitions) repetitions (least to most), and best against best",
+	(["loop", "off", "nothing governed", "best", "governed", "best"] | row([16, 12, 32, 10, 32, 10])),
 	(.overhead.loops | to_entries[] | .key as $key | .value
-		| [$key, (.off_ns.p50 | us)] + ([.idle_ratio, .governed_ratio] | map(
-			"\(.p50 | change) (\(.min | change) to \(.max | change))"))
-		| row([16, 12, 30, 30]))
+		| [$key, (.off_ns.p50 | us)] + ([.idle, .governed] | map(
+			"\(.ratio.p50 | change) (\(.ratio.min | change) to \(.ratio.max | change))",
+			(.best_ratio | change)))
+		| row([16, 12, 32, 10, 32, 10]))
 else empty end)
