@@ -21,6 +21,12 @@ setup() {
 	write_config "$(path_of "$TEST_CGROUP")/*" 16M 128M "return_after: 1h"
 }
 
+teardown() {
+	# No path that a shell could give leads to the longest of them.
+	find "$TEST_CGROUP" -mindepth 1 -depth -type d -delete || true
+	end_test
+}
+
 # Governed like any other: raised by need, told as valid JSON, nothing raw on the terminal, put back at exit.
 assert_governed() {
 	local dir=$1
@@ -66,12 +72,14 @@ assert_told() {
 
 # bats test_tags=core
 @test "a name of 4095 bytes, beside one of 256" {
+	local name workload=$PWD/${WORKLOAD:?}
+	name=$(printf 'n%.0s' {1..4095})
 	mkdir -- "$TEST_CGROUP/$(printf 's%.0s' {1..256})"
-	(cd "$TEST_CGROUP" && mkdir "$(printf 'n%.0s' {1..4095})")
+	(cd "$TEST_CGROUP" && mkdir "$name")
 	start_cgbpf -c "$CONFIG"
 	assert_said 'governing 2 '
-	(cd "$TEST_CGROUP/" && read -r limit <"$(printf 's%.0s' {1..256})/memory.max" && [[ $limit == 16777216 ]])
-	# No path leads to a file below it but one in pieces.
+	(cd "$TEST_CGROUP" && "$workload" touch --cgroup "$name" --bytes 40M)
+	wait_journal '.event == "soft_limit_raised" or .event == "oom_adjustment"' | jq -e '.cgroup | length > 4095'
 	"$CGBPF" status >"$LIVE_DIR/status"
 	"$CGBPF" status --json | jq -e '[.cgroups[].cgroup | length] | max > 4095' >/dev/null
 	stop_cgbpf TERM
@@ -155,12 +163,17 @@ assert_told() {
 }
 
 @test "a path beyond PATH_MAX that is made while it runs" {
-	local deep=$TEST_CGROUP/deep
+	local deep=$TEST_CGROUP/deep workload=$PWD/${WORKLOAD:?} pid
 	make_parent "$deep"
 	cd "$LIVE_DIR" && CGBPF=$OLDPWD/$CGBPF
 	start_cgbpf
 	cd - >/dev/null
-	"$MKDIRS" "$deep" deep 40 sh -c 'echo 16M >memory.max'
+	"$MKDIRS" "$deep" deep 40 sh -c 'echo 16M >memory.max; until [ -e "$1" ]; do sleep 0.1; done
+		exec "$2" touch --cgroup . --bytes 24M' sh "$LIVE_DIR/go" "$workload" 3>&- &
+	pid=$!
 	wait_journal '.event == "governed" and (.cgroup | length) > 8000' >/dev/null
+	: >"$LIVE_DIR/go"
+	wait "$pid"
 	stop_cgbpf TERM
+	jq -ne 'any(inputs; .event == "restored" and (.cgroup | length) > 8000)' "$JOURNAL"
 }
