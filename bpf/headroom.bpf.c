@@ -10,6 +10,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define ANCESTORS_MAX 16
 #define NODES_MAX 8
 #define ZONES_MAX 6 /* DMA DMA32 NORMAL HIGHMEM MOVABLE DEVICE (include/linux/mmzone.h) */
+#define GENERATIONS 4 /* MAX_NR_GENS */
 
 const volatile __u32 cfg_nodes_cnt = 1;
 
@@ -33,6 +34,38 @@ __u64 headroom__memcg_id(__u64 counter)
 	return BPF_CORE_READ(cgroup, kn, id);
 }
 
+/* Counters are kept signed and may be a little below zero. */
+static __always_inline __u64 count_at(__u64 address)
+{
+	__s64 count = 0;
+
+	bpf_probe_read_kernel(&count, sizeof(count), (void *)address);
+	return count > 0 ? count : 0;
+}
+
+/*
+ * Page cache in the generations of the multi-gen LRU, which counts there and leaves lru_zone_size
+ * alone (lru_gen_update_size() in include/linux/mm_inline.h). nr_pages is [generation][anon,
+ * file][zone].
+ */
+static __always_inline __u64 generation_pages(struct mem_cgroup_per_node *info)
+{
+	__u64 pages = 0, at;
+	__u32 zones;
+
+	if (!bpf_core_field_exists(info->lruvec.lrugen.nr_pages))
+		return 0;
+	zones = bpf_core_field_size(info->lruvec.lrugen.nr_pages) / sizeof(__s64) /
+		(GENERATIONS * 2);
+	at = (__u64)info +
+	     bpf_core_field_offset(struct mem_cgroup_per_node, lruvec.lrugen.nr_pages);
+	for (__u32 generation = 0; generation < GENERATIONS; generation++)
+		for (__u32 zone = 0; zone < ZONES_MAX && zone < zones; zone++)
+			pages += count_at(at +
+					  sizeof(__s64) * ((generation * 2 + 1) * zones + zone));
+	return pages;
+}
+
 /* Page cache of MEMCG itself, without its children. LRU sizes are exact but for the CPUs' small
  * batches. */
 __u64 headroom__file_pages(__u64 memcg_address)
@@ -48,6 +81,7 @@ __u64 headroom__file_pages(__u64 memcg_address)
 		bpf_core_read(&info, sizeof(info), &memcg->nodeinfo[node]);
 		if (!info)
 			continue;
+		pages += generation_pages(info);
 		if (bytes > sizeof(sizes))
 			bytes = sizeof(sizes);
 		__builtin_memset(sizes, 0, sizeof(sizes));
@@ -57,15 +91,6 @@ __u64 headroom__file_pages(__u64 memcg_address)
 			pages += sizes[zone][LRU_INACTIVE_FILE] + sizes[zone][LRU_ACTIVE_FILE];
 	}
 	return pages;
-}
-
-/* Counters are kept signed and may be a little below zero. */
-static __always_inline __u64 count_at(__u64 address)
-{
-	__s64 count = 0;
-
-	bpf_probe_read_kernel(&count, sizeof(count), (void *)address);
-	return count > 0 ? count : 0;
 }
 
 /* By hand: the size of a struct zone differs between kernels, and an index is not relocated. */
