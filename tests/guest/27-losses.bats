@@ -54,11 +54,11 @@ is_governed_cnt() {
 }
 
 # bats test_tags=core
-@test "cgroups that come, grow and go by the hundred leave nothing behind" {
+@test "cgroups that come, grow and go leave nothing behind" {
 	local round
 	write_config "$(path_of "$MANY")/*" 8M 32M "step: 4M"
 	start_cgbpf -c "$CONFIG"
-	for ((round = 0; round < ${CHURN_ROUNDS:-150}; round++)); do
+	for ((round = 0; round < ${CHURN_ROUNDS:-60}; round++)); do
 		mkdir "$MANY/c"
 		"$WORKLOAD" touch --bytes 12M --cgroup "$MANY/c" >/dev/null 2>&1 3>&- || true
 		rmdir "$MANY/c"
@@ -71,36 +71,47 @@ is_governed_cnt() {
 	stop_cgbpf TERM
 }
 
+# start_traced FILE INJECTION: cgbpf under strace, which spoils writes to FILE; strace counts them thread by thread.
+start_traced() {
+	printf '#!/bin/sh\nexec strace -f -q -o /dev/null -P %s -e trace=pwrite64 -e inject=pwrite64:%s %s "$@"\n' \
+		"$1" "$2" "$CGBPF" >"$LIVE_DIR/traced"
+	chmod +x "$LIVE_DIR/traced"
+	CGBPF=$LIVE_DIR/traced start_cgbpf -c "$CONFIG"
+}
+
+# strace passes no signal on.
+stop_traced() {
+	local child tracer=$CGBPF_PID
+	CGBPF_PID=''
+	read -r child _ <"/proc/$tracer/task/$tracer/children"
+	kill -TERM "$child"
+	wait_for "$DEADLINE" is_gone "$tracer" || kill -KILL "$child"
+}
+
 @test "a limit whose cgroup went between event and write is forgotten and no other suffers" {
 	local web=$TEST_CGROUP/web db=$TEST_CGROUP/db
 	mkdir "$web" "$db"
+	# As soft has it: the first write is the rescuer's.
+	echo 16M >"$web/memory.max"
 	write_config "$(path_of "$TEST_CGROUP")/*b" 16M 64M
-	printf '#!/bin/sh\nexec strace -f -q -o /dev/null -P %s -e trace=pwrite64 -e inject=pwrite64:error=ENODEV:when=%s %s "$@"\n' \
-		"$web/memory.max" 2+ "$CGBPF" >"$LIVE_DIR/traced"
-	chmod +x "$LIVE_DIR/traced"
-	CGBPF=$LIVE_DIR/traced start_cgbpf -c "$CONFIG"
+	start_traced "$web/memory.max" error=ENODEV:when=1+
 	run workload "$web" touch --bytes 40M
-	wait_journal '.event == "cgroup_gone"' >/dev/null
 	workload "$db" touch --bytes 40M
 	assert_kills "$db" 0
-	pkill -TERM -P "$CGBPF_PID"
-	wait "$CGBPF_PID" || true
-	CGBPF_PID=''
+	stop_traced
+	assert_journal '.event == "cgroup_gone" and (.cgroup | endswith("/web"))'
+	refute_journal '.event == "cgroup_gone" and (.cgroup | endswith("/db"))'
 	assert_limit "$db" max
 }
 
-@test "a write that fails otherwise is told and tried again at the next need" {
+@test "a first limit that cannot be written is told, and the cgroup is left as it was" {
 	local web=$TEST_CGROUP/web
 	mkdir "$web"
 	write_config "$(path_of "$web")" 16M 64M
-	printf '#!/bin/sh\nexec strace -f -q -o /dev/null -P %s -e trace=pwrite64 -e inject=pwrite64:error=EIO:when=1 %s "$@"\n' \
-		"$web/memory.max" "$CGBPF" >"$LIVE_DIR/traced"
-	chmod +x "$LIVE_DIR/traced"
-	CGBPF=$LIVE_DIR/traced start_cgbpf -c "$CONFIG"
-	assert_said 'web: .*(Input/output|not governed)'
-	pkill -TERM -P "$CGBPF_PID"
-	wait "$CGBPF_PID" || true
-	CGBPF_PID=''
+	start_traced "$web/memory.max" error=EIO:when=1
+	stop_traced
+	assert_said 'web: not governed: Input/output'
+	assert_said 'governing 0 '
 	assert_limit "$web" max
 }
 
