@@ -22,8 +22,7 @@ teardown() {
 	cgroup=$(make_cgroup reader)
 	write_config "$(path_of "$cgroup")" 64M 256M "step: 32M"
 	start_cgbpf -c "$CONFIG"
-	workload "$cgroup" stream --file "$LIVE_DIR/disk/sparse"
-	assert_kills "$cgroup" 0
+	lives "$cgroup" stream --file "$LIVE_DIR/disk/sparse"
 	(($(limit_of "$cgroup") <= $(bytes 96M))) || fail "it was given $(limit_of "$cgroup")" "$(cat "$JOURNAL")"
 	# It did fill the limit: there was something to be told from need.
 	(($(usage_of "$cgroup") > $(bytes 48M))) || fail "only $(usage_of "$cgroup") were in use"
@@ -36,8 +35,7 @@ teardown() {
 	write_config "$(path_of "$cgroup")" 64M 256M "step: 32M"
 	start_cgbpf -c "$CONFIG"
 	workload "$cgroup" stream --file "$LIVE_DIR/disk/sparse"
-	workload "$cgroup" touch --bytes 180M
-	assert_kills "$cgroup" 0
+	lives "$cgroup" touch --bytes 180M
 	(($(limit_of "$cgroup") >= $(bytes 180M))) || fail "it was given only $(limit_of "$cgroup")"
 }
 
@@ -58,6 +56,5 @@ teardown() {
 	cgroup=$(make_cgroup writer)
 	write_config "$(path_of "$cgroup")" 16M 64M "step: 8M"
 	start_cgbpf -c "$CONFIG"
-	workload "$cgroup" io --bytes 32M --file "$LIVE_DIR/disk/written"
-	assert_kills "$cgroup" 0
+	lives "$cgroup" io --bytes 32M --file "$LIVE_DIR/disk/written"
 }
