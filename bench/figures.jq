@@ -30,7 +30,7 @@ def answers($before; $after):
 		hold_longest_ns: $after.hold_longest_ns,
 		kills_seen: grown("kill_cnt"),
 		# How late the answers were where it came to a kill.
-		killed: [group_by(.cgroup)[] | select(any(.[]; .event == "oom_kill")) | {
+		witnessed: [group_by(.cgroup)[] | select(any(.[]; .event == "oom_kill")) | {
 			cgroup: .[0].cgroup,
 			raised: (map(select(.event == "soft_limit_raised")) | length),
 			slowest_received_ns: ([.[].t.received // empty] | max),
