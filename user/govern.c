@@ -19,6 +19,17 @@
 /* A folder is announced just before it can be opened (cgroup_mkdir() in kernel/cgroup/cgroup.c). */
 #define OPEN_TRIES 6
 #define OPEN_PAUSE_NS (200 * 1000L)
+/* Descriptors that no group takes: the loop, a walk and the restore need theirs. */
+#define SPARE_DESCRIPTORS 24
+
+/* Descriptors are given from the lowest number up. */
+static bool is_spared(int fd)
+{
+	if (fd < sysconf(_SC_OPEN_MAX) - SPARE_DESCRIPTORS)
+		return true;
+	errno = EMFILE;
+	return false;
+}
 
 struct check {
 	struct controller *controller;
@@ -107,7 +118,7 @@ static struct group *group_of(const struct target_config *target, uint64_t id, c
 	group->limit_bytes = found_bytes;
 	group->made_ns = made_ns;
 	if (!group->path || group->dir_fd < 0 ||
-	    apply__open_limit(group->dir_fd, &group->max_fd) < 0) {
+	    apply__open_limit(group->dir_fd, &group->max_fd) < 0 || !is_spared(group->max_fd)) {
 		group__free(group);
 		return NULL;
 	}
