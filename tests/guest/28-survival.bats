@@ -102,14 +102,14 @@ status_of() {
 @test "with few descriptors allowed, it governs what it can and says what it cannot" {
 	local dir=$TEST_CGROUP/many
 	make_parent "$dir"
-	build/mkdirs "$dir" many 40
+	build/mkdirs "$dir" many 60
 	write_config "$(path_of "$dir")/*" 16M 64M
 	# Without the capability to raise the bound again.
-	printf '#!/bin/sh\nulimit -n 64\nexec setpriv --bounding-set=-sys_resource %s "$@"\n' "$CGBPF" >"$LIVE_DIR/poor"
+	printf '#!/bin/sh\nulimit -n 96\nexec setpriv --bounding-set=-sys_resource %s "$@"\n' "$CGBPF" >"$LIVE_DIR/poor"
 	chmod +x "$LIVE_DIR/poor"
 	CGBPF=$LIVE_DIR/poor start_cgbpf -c "$CONFIG"
 	assert_said 'Too many open files'
 	assert_said 'ready: governing [1-9]'
 	stop_cgbpf TERM
-	assert_equal "$(cat "$dir"/m*/memory.max | grep -cx max)" 40 "cgroups as they were"
+	assert_equal "$(cat "$dir"/m*/memory.max | grep -cx max)" 60 "cgroups as they were"
 }
