@@ -14,6 +14,11 @@ setup() {
 	make_parent "$MANY"
 }
 
+teardown() {
+	[[ -z ${IS_TRACED:-} ]] || stop_traced
+	end_test
+}
+
 governed_cnt() {
 	bpftool -j map dump pinned "$PIN_DIR/rules" | jq length
 }
@@ -73,16 +78,17 @@ is_governed_cnt() {
 
 # start_traced FILE INJECTION: cgbpf under strace, which spoils writes to FILE; strace counts them thread by thread.
 start_traced() {
-	printf '#!/bin/sh\nexec strace -f -q -o /dev/null -P %s -e trace=pwrite64 -e inject=pwrite64:%s %s "$@"\n' \
+	printf '#!/bin/sh\nexec strace -f --seccomp-bpf -q -o /dev/null -P %s -e trace=pwrite64 -e inject=pwrite64:%s %s "$@"\n' \
 		"$1" "$2" "$CGBPF" >"$LIVE_DIR/traced"
 	chmod +x "$LIVE_DIR/traced"
 	CGBPF=$LIVE_DIR/traced start_cgbpf -c "$CONFIG"
+	IS_TRACED=yes
 }
 
 # strace passes no signal on.
 stop_traced() {
 	local child tracer=$CGBPF_PID
-	CGBPF_PID=''
+	CGBPF_PID='' IS_TRACED=''
 	read -r child _ <"/proc/$tracer/task/$tracer/children"
 	kill -TERM "$child"
 	wait_for "$DEADLINE" is_gone "$tracer" || kill -KILL "$child"
@@ -96,7 +102,8 @@ stop_traced() {
 	write_config "$(path_of "$TEST_CGROUP")/*b" 16M 64M
 	start_traced "$web/memory.max" error=ENODEV:when=1+
 	run workload "$web" touch --bytes 40M
-	workload "$db" touch --bytes 40M
+	# Slowly: strace is between every answer and its write.
+	workload "$db" ramp --bytes 40M --step-ms 50
 	assert_kills "$db" 0
 	stop_traced
 	assert_journal '.event == "cgroup_gone" and (.cgroup | endswith("/web"))'
