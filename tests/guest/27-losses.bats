@@ -89,7 +89,7 @@ start_traced() {
 stop_traced() {
 	local child tracer=$CGBPF_PID
 	CGBPF_PID='' IS_TRACED=''
-	read -r child _ <"/proc/$tracer/task/$tracer/children"
+	child=$(</run/cgbpf/lock)
 	kill -TERM "$child"
 	wait_for "$DEADLINE" is_gone "$tracer" || kill -KILL "$child"
 }
