@@ -130,13 +130,6 @@ assert_told() {
 	assert_governed "$TEST_CGROUP/[ab]*"
 }
 
-@test "a folder called memory.max where the controller is off" {
-	mkdir "$TEST_CGROUP/plain"
-	mkdir "$TEST_CGROUP/plain/memory.max"
-	start_cgbpf -c "$CONFIG"
-	assert_governed "$TEST_CGROUP/plain"
-}
-
 @test "a cgroup whose own memory.max is a folder is passed over with a word" {
 	mkdir "$TEST_CGROUP/plain"
 	write_config "$(path_of "$TEST_CGROUP")/plain/*" 16M 128M
