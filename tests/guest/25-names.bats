@@ -145,9 +145,7 @@ assert_told() {
 	make_parent "$deep"
 	# The default configuration governs whatever has a limit, however deep.
 	"$MKDIRS" "$deep" deep 40 sh -c 'echo 16M >memory.max'
-	cd "$LIVE_DIR" && CGBPF=$OLDPWD/$CGBPF
 	start_cgbpf
-	cd - >/dev/null
 	assert_said 'governing 1 '
 	jq -ne 'any(inputs; .event == "governed" and (.cgroup | length) > 8000)' "$JOURNAL"
 	"$CGBPF" status >"$LIVE_DIR/status"
@@ -158,9 +156,7 @@ assert_told() {
 @test "a path beyond PATH_MAX that is made while it runs" {
 	local deep=$TEST_CGROUP/deep workload=$PWD/${WORKLOAD:?} pid
 	make_parent "$deep"
-	cd "$LIVE_DIR" && CGBPF=$OLDPWD/$CGBPF
 	start_cgbpf
-	cd - >/dev/null
 	"$MKDIRS" "$deep" deep 40 sh -c 'echo 16M >memory.max; until [ -e "$1" ]; do sleep 0.1; done
 		exec "$2" touch --cgroup . --bytes 24M' sh "$LIVE_DIR/go" "$workload" 3>&- &
 	pid=$!
