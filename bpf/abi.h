@@ -151,8 +151,9 @@ struct cgbpf_cgroup {
 	__u64 kill_cnt;
 	__u64 hold_cnt;
 	__u64 hold_longest_ns;
-	__u64 unanswered_pages; /* the limit at which a hold ran out: no further hold until it moves
-				 */
+	__u64 unanswered_pages; /* the limit at which a hold ran out, and when: no hold there for a
+				   while */
+	__u64 unanswered_ns;
 	__s32 holders;
 	__u32 reserved;
 };
@@ -206,7 +207,7 @@ _Static_assert(sizeof(struct cgbpf_kill_event) == 32, "kill event");
 _Static_assert(sizeof(struct cgbpf_write_event) == 56, "write event");
 _Static_assert(sizeof(struct cgbpf_event) == 120, "event");
 _Static_assert(sizeof(struct cgbpf_rule) == 104, "rule");
-_Static_assert(sizeof(struct cgbpf_cgroup) == 160, "cgroup");
+_Static_assert(sizeof(struct cgbpf_cgroup) == 168, "cgroup");
 _Static_assert(sizeof(struct cgbpf_stats) == 160, "stats");
 _Static_assert(sizeof(struct cgbpf_ledger_key) == 16, "ledger key");
 _Static_assert(sizeof(struct cgbpf_ledger_entry) == 400, "ledger entry");

@@ -19,6 +19,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Pages that became free below the limit and let the charge pass without us: one batch
  * (MEMCG_CHARGE_BATCH). */
 #define ROOM_ENOUGH_PAGES 64
+/* Where nobody answered in time, nobody is held for this long. */
+#define UNANSWERED_REST_NS NSEC_PER_SEC
 
 const volatile __s32 cfg_holders_max = 1;
 const volatile __u64 cfg_heartbeat_stale_ns = 15 * NSEC_PER_SEC;
@@ -72,7 +74,8 @@ __hidden int hold__may_begin(struct cgbpf_rule *rule, struct cgbpf_cgroup *seen,
 
 	if (!stats || !rule->hold_ns)
 		return 0;
-	if (seen->unanswered_pages == max_pages ||
+	if ((seen->unanswered_pages == max_pages &&
+	     now_ns - seen->unanswered_ns < UNANSWERED_REST_NS) ||
 	    now_ns - stats->heartbeat_ns > cfg_heartbeat_stale_ns)
 		goto refuse;
 	if (__sync_fetch_and_add(&stats->holders, 1) >= cfg_holders_max) {
@@ -115,7 +118,9 @@ __hidden int hold__wait(struct mem_cgroup *memcg, struct cgbpf_rule *rule,
 		stats->hold_longest_ns = held_ns;
 	if (hold.is_released)
 		__sync_fetch_and_add(&stats->hold_released_cnt, 1);
-	else
+	else {
 		seen->unanswered_pages = max_pages;
+		seen->unanswered_ns = now_ns;
+	}
 	return 0;
 }
