@@ -12,13 +12,17 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_SOCKET "/var/run/docker.sock"
 #define ANSWER_MAX_BYTES (4U << 20)
 #define TIMEOUT_MS 2000L
+#define LEAVE_SECONDS 5
 #define ID_LEN 64
 #define ID_LEAST_LEN 12
 
@@ -28,6 +32,8 @@ static struct {
 	__typeof__(curl_easy_perform) *perform;
 	__typeof__(curl_easy_cleanup) *cleanup;
 } curl;
+
+static uint64_t unknown_cnt;
 
 static int load_curl(void)
 {
@@ -109,6 +115,29 @@ static int get(const char *url, json_t **ret_json)
 	return *ret_json ? 0 : -EPROTO;
 }
 
+/* An Engine that hangs costs one time-out, not one for each container. */
+static int get_or_leave(const char *url, json_t **ret_json)
+{
+	static time_t leave_until;
+	struct timespec now;
+	int err = -EAGAIN;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec >= leave_until)
+		err = get(url, ret_json);
+	if (!err)
+		return 0;
+	unknown_cnt++;
+	if (err != -EAGAIN)
+		leave_until = now.tv_sec + LEAVE_SECONDS;
+	return err;
+}
+
+uint64_t docker_unknown_cnt(void)
+{
+	return unknown_cnt;
+}
+
 static bool has_name(json_t *container, const char *wanted)
 {
 	json_t *name;
@@ -161,7 +190,7 @@ int docker_is(const char *id, const char *wanted)
 		 "http://localhost/containers/"
 		 "json?all=1&filters=%%7B%%22id%%22%%3A%%5B%%22%s%%22%%5D%%7D",
 		 id);
-	err = get(url, &list);
+	err = get_or_leave(url, &list);
 	if (err)
 		return err;
 	json_array_foreach(list, i, container)

@@ -3,7 +3,7 @@
 #ifndef CGBPF_DOCKER_H
 #define CGBPF_DOCKER_H
 
-#include <stdbool.h>
+#include <stdint.h>
 
 /*
  * Does the container ID (64 hex digits) answer to WANTED: a name, an id or its beginning (12 digits
@@ -12,5 +12,9 @@
  * no such socket, -ELIBACC libcurl is missing, -ETIMEDOUT, -EPROTO.
  */
 int docker_is(const char *id, const char *wanted);
+
+/* How often an Engine could not be asked; after each failure it is left alone for a while
+ * (-EAGAIN). */
+uint64_t docker_unknown_cnt(void);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "user/blind.h"
 #include "user/cgfs.h"
+#include "user/docker.h"
 #include "user/log.h"
 #include "user/params.h"
 
@@ -42,6 +43,7 @@ struct loop {
 	int epoll_fd, signal_fd, calm_fd, duration_fd;
 	uint64_t calm_period_ns; /* 0: nothing to give back, the timer rests */
 	uint64_t urgent_lost_cnt, note_lost_cnt; /* told so far */
+	uint64_t docker_unknown_cnt;
 	int notes_left; /* of this batch */
 	bool is_ending;
 };
@@ -52,7 +54,7 @@ static void nothing(int signal)
 }
 
 /* SIGURG interrupts a write that reclaims; the others arrive as records. */
-static int open_signals(void)
+int loop_open_signals(void)
 {
 	struct sigaction interrupt = {.sa_handler = nothing};
 	sigset_t mask;
@@ -88,6 +90,23 @@ static void calm(struct loop *loop)
 	loop->calm_period_ns = period;
 }
 
+/* The path of a cgroup that may be gone; the caller frees. What was governed is known by its table.
+ */
+static char *path_of(struct controller *controller, uint64_t id)
+{
+	struct group *group = groups__find(&controller->groups, id);
+	char *path = NULL;
+	int fd;
+
+	if (group)
+		return strdup(group->path);
+	if (!cgfs_open_id(controller->root_fd, id, &fd)) {
+		cgfs_path(controller->root_fd, fd, &path);
+		close(fd);
+	}
+	return path ? path : strdup("?");
+}
+
 static void on_kill(struct controller *controller, const struct cgbpf_event *event)
 {
 	struct journal_record record = {
@@ -97,21 +116,14 @@ static void on_kill(struct controller *controller, const struct cgbpf_event *eve
 		.victim_pid = event->kill.victim_pid,
 	};
 	struct group *group = groups__find(&controller->groups, record.cgroup_id);
-	char comm[CGBPF_COMM_LEN + 1] = {}, *path = NULL, *owner = NULL;
-	int fd;
+	char *path = path_of(controller, record.cgroup_id);
+	char *owner = event->cgroup_id ? path_of(controller, event->cgroup_id) : strdup("/");
+	char comm[CGBPF_COMM_LEN + 1] = {};
 
-	if (!cgfs_open_id(controller->root_fd, event->kill.victim_cgroup_id, &fd)) {
-		cgfs_path(controller->root_fd, fd, &path);
-		close(fd);
-	}
-	if (event->cgroup_id && !cgfs_open_id(controller->root_fd, event->cgroup_id, &fd)) {
-		cgfs_path(controller->root_fd, fd, &owner);
-		close(fd);
-	}
 	memcpy(comm, event->kill.victim_comm, CGBPF_COMM_LEN);
 	record.victim_comm = comm;
-	record.cgroup = path ? path : "?";
-	record.limit_cgroup = owner ? owner : event->cgroup_id ? "?" : "/";
+	record.cgroup = path;
+	record.limit_cgroup = owner ? owner : "?";
 	record.target = group ? group->target : NULL;
 	controller->summary.kill_cnt++;
 	report(controller, &record);
@@ -158,7 +170,7 @@ static int on_note(void *context, void *data, size_t size)
 	return --loop->notes_left > 0 ? 0 : -EAGAIN;
 }
 
-/* What lost notes may have said is found by looking: cgroups that went, and cgroups that came. */
+/* What no note said is found by looking: cgroups that went, that came, and limits set by others. */
 static void catch_up(struct controller *controller)
 {
 	struct group *group, *next;
@@ -168,6 +180,8 @@ static void catch_up(struct controller *controller)
 		next = groups__next(&controller->groups, group);
 		if (cgfs_is_gone(cgfs_read_bytes(group->dir_fd, "memory.max", &limit)))
 			on_gone(controller, group->id);
+		else
+			foreign__find(controller, group);
 	}
 	govern__all(controller);
 }
@@ -200,6 +214,20 @@ static void tell_losses(struct loop *loop, uint64_t actions_lost)
 	loop->note_lost_cnt = notes;
 }
 
+/* Reading may wait for memory, which the rescuer does not do with us. */
+static void refresh_pool(struct controller *controller)
+{
+	struct pool fresh = controller->pool;
+
+	if (pool__refresh(&fresh))
+		return;
+	pthread_mutex_lock(&controller->groups.lock);
+	controller->pool.machine_bytes = fresh.machine_bytes;
+	controller->pool.available_bytes = fresh.available_bytes;
+	controller->pool.overstated_bytes = fresh.overstated_bytes;
+	pthread_mutex_unlock(&controller->groups.lock);
+}
+
 static void on_actions(struct loop *loop)
 {
 	struct controller *controller = loop->controller;
@@ -212,78 +240,25 @@ static void on_actions(struct loop *loop)
 			tell_losses(loop, lost);
 		if (action.kind == ACTION_HEARTBEAT) {
 			tell_losses(loop, 0);
+			if (controller->is_blind ||
+			    docker_unknown_cnt() != loop->docker_unknown_cnt)
+				catch_up(controller);
+			loop->docker_unknown_cnt = docker_unknown_cnt();
 			continue;
 		}
 		report_action(controller, &action);
+		if (action.kind == ACTION_SIGHTED)
+			catch_up(controller);
 		if (action.kind == ACTION_FAILED && cgfs_is_gone(action.err))
 			on_gone(controller, action.cgroup_id);
 		else
 			calm__look(controller, action.cgroup_id);
 		is_raised |= action.kind == ACTION_RAISED;
 	}
-	pthread_mutex_lock(&controller->groups.lock);
-	pool__refresh(&controller->pool);
-	pthread_mutex_unlock(&controller->groups.lock);
+	refresh_pool(controller);
 	blind__follow(loop->blind, controller);
 	if (is_raised && !loop->calm_period_ns)
 		calm(loop);
-}
-
-/* Reads and checks; on failure nothing has changed, and one line in ERROR says why. */
-static int take_config(struct loop *loop, char *error, size_t error_len)
-{
-	struct controller *controller = loop->controller;
-	struct config old = controller->config, new = {};
-	struct targets old_targets = controller->targets, new_targets = {};
-	int err = run_load_config(loop->options->config_file, &new);
-
-	if (err) {
-		snprintf(error, error_len, "see above");
-		return err;
-	}
-	err = targets__resolve(&new, &new_targets, error, error_len);
-	if (err) {
-		config__free(&new);
-		return err;
-	}
-	controller->config = new;
-	controller->targets = new_targets;
-	controller->targets.config = &controller->config;
-	err = govern__check(controller, error, error_len);
-	if (err) {
-		targets__free(&controller->targets);
-		config__free(&controller->config);
-		controller->config = old;
-		controller->targets = old_targets;
-		return err;
-	}
-	old_targets.config = &old;
-	targets__free(&old_targets);
-	config__free(&old);
-	return 0;
-}
-
-static void reload(struct loop *loop)
-{
-	struct controller *controller = loop->controller;
-	struct journal_record record = {.event = JOURNAL_RELOADED, .has_count = true};
-	char error[ERROR_LEN] = "out of memory";
-	int err = journal__reopen(controller->journal);
-
-	if (err)
-		log_warning("the journal cannot be opened again: %s, ignoring", strerror(-err));
-	if (take_config(loop, error, sizeof(error))) {
-		log_warning("the configuration is not reloaded, the old one stays: %s", error);
-		return;
-	}
-	pthread_mutex_lock(&controller->groups.lock);
-	pool__configure(&controller->pool, &controller->config);
-	pthread_mutex_unlock(&controller->groups.lock);
-	govern__reload(controller);
-	record.count = controller->groups.cnt;
-	report(controller, &record);
-	dprintf(STDERR_FILENO, "reloaded: governing %zu cgroups\n", controller->groups.cnt);
-	calm(loop);
 }
 
 static void on_signals(struct loop *loop)
@@ -291,10 +266,12 @@ static void on_signals(struct loop *loop)
 	struct signalfd_siginfo info;
 
 	while (read(loop->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGHUP)
-			reload(loop);
-		else
+		if (info.ssi_signo != SIGHUP) {
 			loop->is_ending = true;
+			continue;
+		}
+		reload(loop->controller, loop->options);
+		calm(loop);
 	}
 }
 
@@ -362,7 +339,7 @@ static int open_all(struct loop *loop)
 	if (!loop->notes)
 		return -errno;
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	loop->signal_fd = open_signals();
+	loop->signal_fd = loop->controller->signal_fd;
 	loop->calm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	loop->duration_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	return watch(loop);
@@ -387,7 +364,6 @@ int loop(struct controller *controller, const struct run_options *options)
 	ring_buffer__free(loop.notes);
 	blind__close(loop.blind);
 	close(loop.epoll_fd);
-	close(loop.signal_fd);
 	close(loop.calm_fd);
 	close(loop.duration_fd);
 	return err ? EXIT_FAILED : EXIT_DONE;

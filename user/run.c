@@ -258,6 +258,7 @@ int run(const struct run_options *options)
 {
 	struct controller controller = {
 		.root_fd = -1,
+		.signal_fd = -1,
 		.apply = {.ledger_fd = -1,
 			  .is_dry_run = options->is_dry_run,
 			  .cpus = sysconf(_SC_NPROCESSORS_ONLN)},
@@ -267,6 +268,7 @@ int run(const struct run_options *options)
 	if (!status)
 		status = lock(&lock_fd);
 	if (!status) {
+		controller.signal_fd = loop_open_signals();
 		protect_descriptors();
 		status = start(&controller, options);
 		if (!status)
@@ -281,6 +283,8 @@ int run(const struct run_options *options)
 	config__free(&controller.config);
 	if (controller.root_fd >= 0)
 		close(controller.root_fd);
+	if (controller.signal_fd >= 0)
+		close(controller.signal_fd);
 	if (lock_fd >= 0)
 		close(lock_fd);
 	return status;

@@ -58,11 +58,12 @@ static bool matches_docker(const struct target_config *target, const char *path)
 	if (!target_container_id(path, id) || !strstr(strrchr(path, '/'), id) || is_monitor(path))
 		return false;
 	is = docker_is(id, target->match);
-	if (is < 0 && is != last_err)
+	if (is < 0 && is != -EAGAIN && is != last_err)
 		log_warning("target %s: the Docker Engine cannot be asked: %s, ignoring",
 			    text_escape(target->name, strlen(target->name), shown, sizeof(shown)),
 			    strerror(-is));
-	last_err = is < 0 ? is : 0;
+	if (is != -EAGAIN)
+		last_err = is < 0 ? is : 0;
 	return is > 0;
 }
 
