@@ -28,7 +28,6 @@ struct action {
 	uint64_t cgroup_id;
 	uint64_t binder_id; /* the ancestor that binds or was raised first */
 	uint64_t old_bytes, new_bytes;
-	bool is_held;
 	struct journal_times times;
 };
 

@@ -3,13 +3,16 @@
  * never waits. */
 #include "user/answer.h"
 
+#include <errno.h>
 #include <signal.h>
 
-/* The mean answer follows new ones by this part, and what is told to the kernel side is twice the
- * mean. */
-#define REACTION_SHARE 8
+/* By this part the expected answer follows faster ones; what is told to the kernel side is twice as
+ * long. */
+#define REACTION_SHARE 16
 #define REACTION_LEAST_US 50
 #define REACTION_MOST_US 100000
+/* The same refusal of the same cgroup is said once in this time. */
+#define REFUSED_AGAIN_NS 1000000000ULL
 /* A look at page cache that is older says nothing. */
 #define LOOK_FRESH_NS 1000000000ULL
 
@@ -20,30 +23,18 @@ static enum memory_moment moment_of(uint32_t kind)
 						   : MOMENT_WATERMARK;
 }
 
-/* Under the lock. What was promised to GROUP and is not in use counts against everybody else. */
-static void promise(struct answerer *answerer, struct group *group, uint64_t usage_bytes)
-{
-	uint64_t unused = group->limit_bytes > group->rule.soft_bytes &&
-					  group->limit_bytes != UINT64_MAX &&
-					  group->limit_bytes > usage_bytes
-				  ? group->limit_bytes - usage_bytes
-				  : 0;
-
-	answerer->pool->promised_bytes += unused - group->unused_bytes;
-	group->unused_bytes = unused;
-}
-
+/* Up at once, down slowly: one late answer is a warning of the next. */
 static void learn_reaction(struct answerer *answerer, uint64_t took_ns)
 {
-	int64_t took_us = (int64_t)(took_ns / 1000);
-	int64_t mean = (int64_t)answerer->reaction_us;
+	uint64_t took_us = took_ns / 1000, reaction_us = answerer->reaction_us;
 
-	mean += (took_us - mean) / REACTION_SHARE;
-	mean = mean < REACTION_LEAST_US	 ? REACTION_LEAST_US
-	       : mean > REACTION_MOST_US ? REACTION_MOST_US
-					 : mean;
-	answerer->reaction_us = (uint64_t)mean;
-	loader__set_reaction(answerer->loader, 2 * answerer->reaction_us);
+	if (took_us < reaction_us)
+		took_us = reaction_us - (reaction_us - took_us) / REACTION_SHARE;
+	took_us = took_us < REACTION_LEAST_US  ? REACTION_LEAST_US
+		  : took_us > REACTION_MOST_US ? REACTION_MOST_US
+					       : took_us;
+	answerer->reaction_us = took_us;
+	loader__set_reaction(answerer->loader, 2 * took_us);
 }
 
 static uint64_t since(const struct cgbpf_event *event, uint64_t now_ns)
@@ -78,6 +69,33 @@ static uint64_t spare_for(const struct answerer *answerer, const struct group *g
 	return pool__spare(answerer->pool, free_bytes, unused, group->unused_bytes);
 }
 
+/* Whether what came of it is news: hard is said once until the limit moves, other refusals now and
+ * then. */
+static bool is_news(struct group *group, const struct action *action)
+{
+	uint64_t now_ns = apply_now_ns();
+	bool is_known =
+		group->refused == action->reason && now_ns - group->refused_ns < REFUSED_AGAIN_NS;
+
+	if (action->kind == ACTION_RAISED) {
+		group->is_hard_said = false;
+		group->refused = REASON_NONE;
+		return true;
+	}
+	if (action->kind == ACTION_FAILED)
+		return action->err !=
+		       -EAGAIN; /* somebody else's higher limit; their write is a note */
+	if (action->reason == REASON_HARD_LIMIT) {
+		is_known = group->is_hard_said;
+		group->is_hard_said = true;
+	}
+	if (!is_known) {
+		group->refused = action->reason;
+		group->refused_ns = now_ns;
+	}
+	return !is_known;
+}
+
 /* Raises GROUP as planned and hands on what came of it. Returns whether the limit rose. */
 static bool carry_out(struct answerer *answerer, struct group *group,
 		      const struct cgbpf_event *event, const struct memory_plan *plan,
@@ -104,7 +122,6 @@ static bool carry_out(struct answerer *answerer, struct group *group,
 		return false;
 	action->times.effective_ns = since(event, now_ns);
 	group->calm_since_ns = 0;
-	group->is_hard_said = false;
 	return true;
 }
 
@@ -137,9 +154,10 @@ static void raise_parent(struct answerer *answerer, const struct cgbpf_event *ev
 	action.times.decided_ns = action.times.received_ns;
 	if (carry_out(answerer, parent, event, &plan, &action)) {
 		child->room_bytes += parent->limit_bytes - before;
-		promise(answerer, parent, before);
+		group__promise(parent, before, &answerer->pool->promised_bytes);
 	}
-	actions__add(answerer->actions, &action);
+	if (is_news(parent, &action))
+		actions__add(answerer->actions, &action);
 }
 
 static void answer_locked(struct answerer *answerer, const struct cgbpf_event *event,
@@ -149,12 +167,11 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 		.moment = moment_of(event->kind),
 		.cgroup_id = event->cgroup_id,
 		.binder_id = event->memory.binder_id,
-		.is_held = event->memory.flags & CGBPF_MEMORY_HELD,
 	};
 	struct group *group = groups__find(answerer->groups, event->cgroup_id);
 	struct memory_observation seen;
 	struct memory_plan plan;
-	uint64_t spare, reach;
+	uint64_t spare, reach, written_ns;
 
 	if (!group || group->is_stopped)
 		return;
@@ -163,6 +180,12 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 	 * record is older than our last raise. While the limit is being lowered, the one it comes
 	 * from is ours too.
 	 */
+	if (group->is_shrinking && event->memory.limit_bytes < group->limit_bytes) {
+		/* The lower limit was written over our raise. */
+		if (!apply__raise(answerer->apply, group, group->limit_bytes, &written_ns))
+			pthread_kill(answerer->main_thread, SIGURG);
+		return;
+	}
 	if (event->memory.limit_bytes != group->limit_bytes &&
 	    !(group->is_shrinking && event->memory.limit_bytes == group->shrink_from_bytes))
 		return;
@@ -179,14 +202,11 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 	action.times.received_ns = since(event, received_ns);
 	action.times.decided_ns = since(event, apply_now_ns());
 	if (carry_out(answerer, group, event, &plan, &action)) {
-		promise(answerer, group, seen.usage_bytes);
+		group__promise(group, seen.usage_bytes, &answerer->pool->promised_bytes);
 		learn_reaction(answerer, action.times.effective_ns);
-	} else if (plan.reason == REASON_HARD_LIMIT) {
-		if (group->is_hard_said)
-			return;
-		group->is_hard_said = true;
 	}
-	actions__add(answerer->actions, &action);
+	if (is_news(group, &action))
+		actions__add(answerer->actions, &action);
 }
 
 void answer(struct answerer *answerer, const struct cgbpf_event *event)

@@ -21,7 +21,7 @@ struct answerer {
 	const struct apply *apply;
 	struct actions *actions;
 	pthread_t main_thread; /* interrupted when it is lowering a limit that has to rise */
-	uint64_t reaction_us; /* mean from event to effect */
+	uint64_t reaction_us; /* expected from event to effect */
 };
 
 /* Takes the groups' lock. EVENT is of kind 1 to 3. */

@@ -70,10 +70,10 @@ static int write_whole(int fd, const char *value)
 	return (size_t)written == len ? 0 : -EIO;
 }
 
-static int read_back(int fd, uint64_t *ret_bytes)
+int apply__standing(const struct group *group, uint64_t *ret_bytes)
 {
 	char text[32];
-	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+	ssize_t len = pread(group->max_fd, text, sizeof(text) - 1, 0);
 
 	if (len < 0)
 		return -errno;
@@ -114,7 +114,7 @@ int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_
 		 uint64_t *ret_written_ns)
 {
 	struct cgbpf_ledger_key key = key_of(group->id);
-	uint64_t effective = 0;
+	uint64_t standing, effective = 0;
 	char value[24];
 	int err;
 
@@ -122,6 +122,12 @@ int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_
 		*ret_written_ns = apply_now_ns();
 		return 0;
 	}
+	/* A raise that lowers is none: somebody else has written a higher limit. */
+	err = apply__standing(group, &standing);
+	if (err)
+		return err;
+	if (standing > limit_bytes)
+		return -EAGAIN;
 	format_limit(limit_bytes, value, sizeof(value));
 	err = ledger__intend(apply->ledger_fd, &key, value);
 	if (!err) {
@@ -131,19 +137,20 @@ int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_
 	}
 	*ret_written_ns = apply_now_ns();
 	if (!err)
-		err = read_back(group->max_fd, &effective);
+		err = apply__standing(group, &effective);
 	if (err)
 		return err;
 	group->limit_bytes = effective;
 	return effective == limit_bytes ? 0 : -EIO;
 }
 
-/* Takes page cache until LIMIT leaves the margin. memory.reclaim takes what it can and never kills.
- */
-static int make_room(const struct apply *apply, int dir_fd, uint64_t limit_bytes)
+/* memory.reclaim takes what it can and never kills. */
+int apply__make_room(const struct apply *apply, int dir_fd, uint64_t limit_bytes)
 {
 	uint64_t began_ns = apply_now_ns();
 
+	if (apply->is_dry_run || limit_bytes == UINT64_MAX)
+		return 0;
 	for (int i = 0; i < RECLAIM_TRIES; i++) {
 		struct memory_look look;
 		uint64_t margin, ask;
@@ -178,20 +185,14 @@ static int make_room(const struct apply *apply, int dir_fd, uint64_t limit_bytes
 	return -EBUSY;
 }
 
-int apply__original(const struct apply *apply, uint64_t id, int dir_fd, const char *value,
-		    bool is_forced)
+int apply__write(const struct apply *apply, uint64_t id, int dir_fd, const char *value)
 {
 	struct cgbpf_ledger_key key = key_of(id);
-	uint64_t limit_bytes;
 	int fd = -1, err;
 
 	if (apply->is_dry_run)
 		return 0;
-	err = units_parse_limit(value, &limit_bytes);
-	if (!err && !is_forced && limit_bytes != UINT64_MAX)
-		err = make_room(apply, dir_fd, limit_bytes);
-	if (!err)
-		err = apply__open_limit(dir_fd, &fd);
+	err = apply__open_limit(dir_fd, &fd);
 	if (err)
 		return err;
 	err = ledger__intend(apply->ledger_fd, &key, value);
@@ -204,10 +205,10 @@ int apply__original(const struct apply *apply, uint64_t id, int dir_fd, const ch
 	return err;
 }
 
-int apply__lower(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes)
+int apply__write_limit(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes)
 {
 	char value[24];
 
 	format_limit(limit_bytes, value, sizeof(value));
-	return apply__original(apply, id, dir_fd, value, false);
+	return apply__write(apply, id, dir_fd, value);
 }

@@ -30,26 +30,28 @@ int apply__remember(const struct apply *apply, const struct group *group, const 
 void apply__amend(const struct apply *apply, uint64_t id, uint64_t original_bytes);
 void apply__forget(const struct apply *apply, uint64_t id);
 
+/* The limit that stands, read through the descriptor kept for raises. */
+int apply__standing(const struct group *group, uint64_t *ret_bytes);
+
 /*
  * Raises GROUP's limit; no allocation, no reclaim, nothing to wait for. Sets group->limit_bytes.
- * *RET_WRITTEN_NS: when the kernel had taken it. -EIO: read back, it was another value.
+ * *RET_WRITTEN_NS: when the kernel had taken it. -EAGAIN: a higher one stands already, nothing was
+ * changed; -EIO: read back, it was another value.
  */
 int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_bytes,
 		 uint64_t *ret_written_ns);
 
 /*
- * Lowers a limit, after making room by reclaim of page cache if LIMIT lies under present use. Never
- * under what is in use plus the margin: then -EBUSY and nothing was changed. May take long: not for
- * the rescuing thread. DIR_FD is the cgroup's folder.
+ * Before a limit is lowered: takes page cache until LIMIT leaves the margin above what is in use.
+ * -EBUSY: it cannot, and the limit is not to be written. May take long: not for the rescuing
+ * thread.
  */
-int apply__lower(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes);
+int apply__make_room(const struct apply *apply, int dir_fd, uint64_t limit_bytes);
 
-/*
- * Writes VALUE, a limit from the ledger, byte for byte; with the care of apply__lower unless
- * IS_FORCED: then the kernel may kill.
- */
-int apply__original(const struct apply *apply, uint64_t id, int dir_fd, const char *value,
-		    bool is_forced);
+/* Writes a limit, or a text from the ledger byte for byte, without care: after apply__make_room, or
+ * when forced. */
+int apply__write_limit(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes);
+int apply__write(const struct apply *apply, uint64_t id, int dir_fd, const char *value);
 
 uint64_t apply_now_ns(void); /* CLOCK_MONOTONIC, as the kernel side stamps */
 

@@ -10,6 +10,7 @@
 #define PERIOD_LEAST_NS (50 * 1000000ULL)
 #define PERIOD_MOST_NS (5 * 1000000000ULL)
 #define PERIOD_SHARE 4
+#define TICK_MOST_NS (300 * 1000000ULL)
 
 uint64_t calm__period_ns(const struct controller *controller)
 {
@@ -22,18 +23,6 @@ uint64_t calm__period_ns(const struct controller *controller)
 	return period < PERIOD_LEAST_NS ? PERIOD_LEAST_NS : period;
 }
 
-/* Keeps what is promised honest: what the group uses by now is no promise any more. */
-static void settle_promise(struct controller *controller, struct group *group, uint64_t usage)
-{
-	uint64_t unused = group->limit_bytes != UINT64_MAX && group->limit_bytes > usage &&
-					  group->limit_bytes > group->rule.soft_bytes
-				  ? group->limit_bytes - usage
-				  : 0;
-
-	controller->pool.promised_bytes += unused - group->unused_bytes;
-	group->unused_bytes = unused;
-}
-
 void calm__look(struct controller *controller, uint64_t id)
 {
 	struct group *group = groups__find(&controller->groups, id);
@@ -44,8 +33,18 @@ void calm__look(struct controller *controller, uint64_t id)
 	pthread_mutex_lock(&controller->groups.lock);
 	group->look_file_bytes = look.file_bytes;
 	group->look_ns = apply_now_ns();
-	settle_promise(controller, group, look.current_bytes);
+	group__promise(group, look.current_bytes, &controller->pool.promised_bytes);
 	pthread_mutex_unlock(&controller->groups.lock);
+}
+
+static bool is_still(struct controller *controller, const struct group *group, uint64_t bytes)
+{
+	bool is;
+
+	pthread_mutex_lock(&controller->groups.lock);
+	is = group->limit_bytes == bytes;
+	pthread_mutex_unlock(&controller->groups.lock);
+	return is;
 }
 
 int calm__lower(struct controller *controller, struct group *group, uint64_t to)
@@ -66,7 +65,11 @@ int calm__lower(struct controller *controller, struct group *group, uint64_t to)
 	if (from <= to)
 		return -EAGAIN;
 
-	err = apply__lower(&controller->apply, group->id, group->dir_fd, to);
+	err = apply__make_room(&controller->apply, group->dir_fd, to);
+	if (!err && !is_still(controller, group, to))
+		err = -EAGAIN;
+	if (!err)
+		err = apply__write_limit(&controller->apply, group->id, group->dir_fd, to);
 
 	pthread_mutex_lock(&controller->groups.lock);
 	group->is_shrinking = false;
@@ -81,12 +84,15 @@ int calm__lower(struct controller *controller, struct group *group, uint64_t to)
 }
 
 static void give_back(struct controller *controller, struct group *group, uint64_t from,
-		      uint64_t to)
+		      uint64_t to, uint64_t looked_ns)
 {
 	struct journal_record record = report_about(group, JOURNAL_LIMIT_RETURNED);
 
+	record.times.decided_ns = apply_now_ns() - looked_ns;
 	if (calm__lower(controller, group, to))
 		return; /* in use again, or gone: another time, or never */
+	record.has_times = true;
+	record.times.effective_ns = apply_now_ns() - looked_ns;
 	controller->summary.returned_cnt++;
 	record.old_bytes = from;
 	record.new_bytes = to;
@@ -105,14 +111,24 @@ static void consider(struct controller *controller, struct group *group)
 	to = decide_memory_return(&group->rule, from, look.fixed_bytes,
 				  decide_memory_margin(look.fixed_bytes, controller->apply.cpus));
 	pthread_mutex_lock(&controller->groups.lock);
-	settle_promise(controller, group, look.current_bytes);
+	group__promise(group, look.current_bytes, &controller->pool.promised_bytes);
 	if (to >= from)
 		group->calm_since_ns = 0;
 	else if (!group->calm_since_ns)
 		group->calm_since_ns = now_ns;
 	pthread_mutex_unlock(&controller->groups.lock);
 	if (group->calm_since_ns && now_ns - group->calm_since_ns >= group->return_after_ns)
-		give_back(controller, group, from, to);
+		give_back(controller, group, from, to, now_ns);
+}
+
+/* Nothing beyond soft is promised to it any more. */
+static void keep_no_promise(struct controller *controller, struct group *group)
+{
+	if (!group->unused_bytes)
+		return;
+	pthread_mutex_lock(&controller->groups.lock);
+	group__promise(group, group->limit_bytes, &controller->pool.promised_bytes);
+	pthread_mutex_unlock(&controller->groups.lock);
 }
 
 size_t calm__tick(struct controller *controller)
@@ -122,11 +138,17 @@ size_t calm__tick(struct controller *controller)
 
 	if (controller->apply.is_dry_run)
 		return 0; /* nothing was given */
+	/* Signals and notes are not kept waiting for reclaim; what is left has its turn at the next
+	 * tick. */
+	controller->apply.deadline_ns = apply_now_ns() + TICK_MOST_NS;
 	while ((group = groups__next(&controller->groups, group))) {
-		if (group->is_stopped || group->limit_bytes <= group->rule.soft_bytes)
+		if (group->is_stopped || group->limit_bytes <= group->rule.soft_bytes) {
+			keep_no_promise(controller, group);
 			continue;
+		}
 		above_cnt++;
 		consider(controller, group);
 	}
+	controller->apply.deadline_ns = 0;
 	return above_cnt;
 }

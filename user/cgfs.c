@@ -232,12 +232,12 @@ int cgfs_look(int dir_fd, struct memory_look *ret_look)
 	if (err)
 		return err;
 	look.file_bytes = stat_value(stat, "inactive_file") + stat_value(stat, "active_file");
-	/* Pages on their way to the disk are not free yet. */
-	unmoved = stat_value(stat, "file_dirty") + stat_value(stat, "file_writeback");
-	look.file_bytes -= unmoved < look.file_bytes ? unmoved : look.file_bytes;
 	if (look.file_bytes > look.current_bytes)
 		look.file_bytes = look.current_bytes;
+	/* Pages on their way to the disk are page cache, and not free yet. */
+	unmoved = stat_value(stat, "file_dirty") + stat_value(stat, "file_writeback");
 	look.fixed_bytes = look.current_bytes - look.file_bytes;
+	look.fixed_bytes += unmoved < look.file_bytes ? unmoved : look.file_bytes;
 	*ret_look = look;
 	return 0;
 }

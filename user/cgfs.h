@@ -41,8 +41,8 @@ int cgfs_read_bytes(int dir_fd, const char *file, uint64_t *ret_bytes);
 /* What memory.current and memory.stat say of a cgroup and all below it, in bytes. */
 struct memory_look {
 	uint64_t current_bytes;
-	uint64_t file_bytes; /* page cache on the LRU lists: what reclaim can take without swap */
-	uint64_t fixed_bytes; /* the rest of current: in use, and not to be reclaimed */
+	uint64_t file_bytes; /* page cache on the LRU lists: no need, whatever its state */
+	uint64_t fixed_bytes; /* what reclaim cannot take at once: all but clean page cache */
 };
 int cgfs_look(int dir_fd, struct memory_look *ret_look);
 

@@ -14,6 +14,7 @@
 #include "user/cgfs.h"
 #include "user/commands.h"
 #include "user/log.h"
+#include "user/protect.h"
 #include "user/text.h"
 #include "user/units.h"
 
@@ -154,7 +155,8 @@ static int main_status(int argc, char **argv)
 
 	if (err)
 		return err > 0 ? EXIT_DONE : EXIT_WRONG_CALL;
-	err = open_all(&status);
+	/* Pins outlive a controller that was killed. */
+	err = protect_is_locked() ? open_all(&status) : -ENOENT;
 	if (err == -ENOENT) {
 		puts(is_json ? "{\"running\": false}" : "no controller is running");
 		return EXIT_DONE;

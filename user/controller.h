@@ -38,7 +38,7 @@ struct controller {
 	struct rescue *rescue;
 	struct journal *journal;
 	struct summary summary;
-	int root_fd;
+	int root_fd, signal_fd;
 	bool is_blind;
 };
 
@@ -67,8 +67,6 @@ void govern__consider_children(struct controller *controller, uint64_t id);
 void govern__forget(struct controller *controller, uint64_t id);
 /* Drops all rules, so that nothing is held or reported any more; limits stay. */
 void govern__release_all(struct controller *controller);
-/* After a new configuration was put in place: keeps, changes, adds and releases. */
-void govern__reload(struct controller *controller);
 /* MEMORY as page-aligned numbers, with soft (where left out: FOUND) <= hard (where left out: twice
  * soft). */
 struct memory_rule govern__rule(const struct memory_config *memory, uint64_t found_bytes);
@@ -76,6 +74,8 @@ int govern__set_rule(struct controller *controller, const struct group *group);
 
 /* foreign.c: somebody else wrote a file that is a knob. */
 void foreign__handle(struct controller *controller, const struct cgbpf_event *event);
+/* Looks whether another limit stands than ours, where the write itself was not seen. */
+void foreign__find(struct controller *controller, struct group *group);
 
 /* calm.c: gives back what is no longer needed. Returns how many groups still have more than soft.
  */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Answers somebody else's write to a governed file as its target says. It never fights: three times
  * a minute, then it obeys. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "user/cgfs.h"
@@ -64,26 +66,39 @@ static void obey(struct controller *controller, struct group *group, uint64_t by
 	group->is_stopped = true;
 	ours = group->limit_bytes;
 	group->limit_bytes = bytes;
-	controller->pool.promised_bytes -= group->unused_bytes;
-	group->unused_bytes = 0;
+	group__promise(group, bytes, &controller->pool.promised_bytes);
 	pthread_mutex_unlock(&controller->groups.lock);
 	/* A raise of ours may have been under way when it was written; a value that is neither is a
 	 * later word of theirs. */
-	if (!cgfs_read_bytes(group->dir_fd, "memory.max", &now) && now != bytes && now == ours)
-		apply__lower(&controller->apply, group->id, group->dir_fd, bytes);
+	if (!apply__standing(group, &now) && now != bytes && now == ours &&
+	    !apply__make_room(&controller->apply, group->dir_fd, bytes))
+		apply__write_limit(&controller->apply, group->id, group->dir_fd, bytes);
 	apply__forget(&controller->apply, group->id);
 }
 
 static void adopt(struct controller *controller, struct group *group, uint64_t bytes)
 {
+	uint64_t ours, standing, written_ns;
+	bool is_overwritten;
+
 	pthread_mutex_lock(&controller->groups.lock);
+	ours = group->limit_bytes;
 	group->rule.soft_bytes = bytes;
 	if (group->rule.hard_bytes < bytes)
 		group->rule.hard_bytes = bytes;
 	group->limit_bytes = bytes;
-	group->is_hard_said = false;
-	pthread_mutex_unlock(&controller->groups.lock);
 	apply__amend(&controller->apply, group->id, bytes);
+	/* A raise of ours may have been written over theirs. */
+	is_overwritten =
+		!apply__standing(group, &standing) && standing != bytes && standing == ours;
+	if (is_overwritten && ours < bytes)
+		apply__raise(&controller->apply, group, bytes, &written_ns);
+	else if (is_overwritten)
+		group->limit_bytes = ours;
+	group__promise(group, group->limit_bytes, &controller->pool.promised_bytes);
+	pthread_mutex_unlock(&controller->groups.lock);
+	if (is_overwritten && ours > bytes)
+		calm__lower(controller, group, bytes);
 	govern__set_rule(controller, group);
 }
 
@@ -91,17 +106,17 @@ static void reassert(struct controller *controller, struct group *group, uint64_
 {
 	uint64_t ours, written_ns;
 
-	apply__amend(&controller->apply, group->id, bytes);
 	pthread_mutex_lock(&controller->groups.lock);
 	ours = group->limit_bytes;
+	apply__amend(&controller->apply, group->id, bytes);
 	if (bytes < ours)
 		apply__raise(&controller->apply, group, ours, &written_ns);
+	else
+		group->limit_bytes = bytes;
 	pthread_mutex_unlock(&controller->groups.lock);
-	if (bytes > ours && apply__lower(&controller->apply, group->id, group->dir_fd, ours)) {
-		pthread_mutex_lock(&controller->groups.lock);
-		group->limit_bytes = bytes; /* in use by now: it returns like any other */
-		pthread_mutex_unlock(&controller->groups.lock);
-	}
+	/* Should it be in use by now, it stays and returns like any other. */
+	if (bytes > ours)
+		calm__lower(controller, group, ours);
 }
 
 struct answer {
@@ -134,6 +149,7 @@ static void answer_write(struct controller *controller, struct group *group,
 					    [FOREIGN_REASSERT] = "reassert",
 					    [FOREIGN_ADOPT] = "adopt"};
 	struct journal_record record = report_about(group, JOURNAL_FOREIGN_WRITE);
+	uint64_t received_ns = apply_now_ns() - event->kernel_ns;
 	struct answer answer;
 	char comm[CGBPF_COMM_LEN + 1] = {}, value[sizeof(event->write.value) + 1] = {};
 	uint64_t bytes;
@@ -163,7 +179,31 @@ static void answer_write(struct controller *controller, struct group *group,
 		group->limit_bytes = bytes;
 		pthread_mutex_unlock(&controller->groups.lock);
 	}
+	record.has_times = true;
+	record.times.received_ns = received_ns;
+	record.times.decided_ns = apply_now_ns() - event->kernel_ns;
 	report(controller, &record);
+}
+
+void foreign__find(struct controller *controller, struct group *group)
+{
+	struct cgbpf_event event = {.kind = CGBPF_EVENT_WRITE, .cgroup_id = group->id};
+	uint64_t standing;
+	bool differs;
+
+	pthread_mutex_lock(&controller->groups.lock);
+	differs = !group->is_stopped && !apply__standing(group, &standing) &&
+		  standing != group->limit_bytes;
+	pthread_mutex_unlock(&controller->groups.lock);
+	if (!differs)
+		return;
+	event.kernel_ns = apply_now_ns();
+	event.write.knob = CGBPF_KNOB_MEMORY_MAX;
+	if (standing == UINT64_MAX)
+		snprintf(event.write.value, sizeof(event.write.value), "max");
+	else
+		snprintf(event.write.value, sizeof(event.write.value), "%" PRIu64, standing);
+	answer_write(controller, group, &event);
 }
 
 void foreign__handle(struct controller *controller, const struct cgbpf_event *event)

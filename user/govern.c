@@ -11,7 +11,9 @@
 
 #include "user/cgfs.h"
 #include "user/controller.h"
+#include "user/ledger.h"
 #include "user/log.h"
+#include "user/restore.h"
 #include "user/text.h"
 #include "user/units.h"
 
@@ -98,7 +100,22 @@ struct memory_rule govern__rule(const struct memory_config *memory, uint64_t fou
 	};
 }
 
-static struct group *group_of(const struct target_config *target, uint64_t id, const char *path,
+/* The limit from before us: an earlier run may have left its own, with the original in the ledger.
+ */
+static uint64_t limit_before(const struct controller *controller, uint64_t id, uint64_t found_bytes)
+{
+	struct cgbpf_ledger_key key = {.cgroup_id = id, .knob = CGBPF_KNOB_MEMORY_MAX};
+	struct cgbpf_ledger_entry entry;
+	uint64_t original;
+
+	if (ledger__get(controller->apply.ledger_fd, &key, &entry) ||
+	    units_parse_limit(entry.original, &original) || original == UINT64_MAX)
+		return found_bytes;
+	return original;
+}
+
+static struct group *group_of(const struct controller *controller,
+			      const struct target_config *target, uint64_t id, const char *path,
 			      int dir_fd, uint64_t found_bytes, uint64_t made_ns)
 {
 	struct group *group = calloc(1, sizeof(*group));
@@ -114,7 +131,7 @@ static struct group *group_of(const struct target_config *target, uint64_t id, c
 	group->return_after_ns = target->memory.return_after_ns;
 	group->hold_ns = target->memory.hold_ns;
 	group->is_soft_given = target->memory.soft_bytes != 0;
-	group->rule = govern__rule(&target->memory, found_bytes);
+	group->rule = govern__rule(&target->memory, limit_before(controller, id, found_bytes));
 	group->limit_bytes = found_bytes;
 	group->made_ns = made_ns;
 	if (!group->path || group->dir_fd < 0 ||
@@ -146,6 +163,8 @@ int govern__set_rule(struct controller *controller, const struct group *group)
 static int begin(struct controller *controller, struct group *group)
 {
 	struct journal_record record = report_about(group, JOURNAL_GOVERNED);
+	/* Since the kernel made it, or since we looked at it. */
+	uint64_t origin_ns = group->made_ns ? group->made_ns : apply_now_ns();
 	uint64_t start, margin, written_ns;
 	struct memory_look look;
 	enum reason reason;
@@ -153,9 +172,11 @@ static int begin(struct controller *controller, struct group *group)
 
 	if (err)
 		return err;
+	record.times.received_ns = group->made_ns ? apply_now_ns() - origin_ns : 0;
 	margin = decide_memory_margin(look.fixed_bytes, controller->apply.cpus);
 	start = decide_memory_start(&group->rule, record.old_bytes, look.fixed_bytes, margin,
 				    &reason);
+	record.times.decided_ns = apply_now_ns() - origin_ns;
 	if (start > record.old_bytes) {
 		pthread_mutex_lock(&controller->groups.lock);
 		err = apply__raise(&controller->apply, group, start, &written_ns);
@@ -171,6 +192,8 @@ static int begin(struct controller *controller, struct group *group)
 	if (err)
 		return err;
 	record.new_bytes = start;
+	record.has_times = true;
+	record.times.effective_ns = apply_now_ns() - origin_ns;
 	record.reason = reason_name(reason);
 	record.detail = reason_sentence(reason);
 	report(controller, &record);
@@ -192,6 +215,20 @@ static int install(struct controller *controller, struct group *group, const cha
 		return err;
 	err = govern__set_rule(controller, group);
 	return err ? err : begin(controller, group);
+}
+
+/* Takes a group out of the table and its rule out of the kernel; limit and ledger stay. */
+static void drop(struct controller *controller, uint64_t id)
+{
+	struct group *group;
+
+	pthread_mutex_lock(&controller->groups.lock);
+	group = groups__take(&controller->groups, id);
+	if (group)
+		controller->pool.promised_bytes -= group->unused_bytes;
+	pthread_mutex_unlock(&controller->groups.lock);
+	loader__drop_rule(controller->loader, id);
+	group__free(group);
 }
 
 /* What an explicit target cannot be governed for is worth a line; what a glob meets on its way is
@@ -225,6 +262,7 @@ int govern__consider(struct controller *controller, int dir_fd, const char *path
 {
 	const struct target_config *target;
 	char original[CGBPF_VALUE_LEN];
+	struct restored_limit limit;
 	struct group *group;
 	uint64_t id, found;
 	int err;
@@ -247,7 +285,7 @@ int govern__consider(struct controller *controller, int dir_fd, const char *path
 		return pass_over(target, path, "memory.max cannot be read");
 	if (found == UINT64_MAX && !target->memory.soft_bytes)
 		return 0; /* no limit to begin with; its first is an event */
-	group = group_of(target, id, path, dir_fd, found, made_ns);
+	group = group_of(controller, target, id, path, dir_fd, found, made_ns);
 	if (!group)
 		return pass_over(target, path, strerror(errno));
 	warn_of_high(group);
@@ -257,10 +295,12 @@ int govern__consider(struct controller *controller, int dir_fd, const char *path
 	if (!cgfs_is_gone(err))
 		pass_over(target, path, strerror(-err));
 	if (groups__find(&controller->groups, id))
-		govern__forget(controller, id);
+		drop(controller, id);
 	else
 		group__free(group);
-	apply__forget(&controller->apply, id);
+	/* An entry may be there from an earlier run: it is forgotten only where the original
+	 * stands. */
+	restore__id(&controller->apply, controller->root_fd, id, &limit);
 	return 0;
 }
 
@@ -339,18 +379,8 @@ void govern__consider_children(struct controller *controller, uint64_t id)
 
 void govern__forget(struct controller *controller, uint64_t id)
 {
-	struct group *group;
-
-	pthread_mutex_lock(&controller->groups.lock);
-	group = groups__take(&controller->groups, id);
-	if (group)
-		controller->pool.promised_bytes -= group->unused_bytes;
-	pthread_mutex_unlock(&controller->groups.lock);
-	if (!group)
-		return;
-	loader__drop_rule(controller->loader, id);
+	drop(controller, id);
 	apply__forget(&controller->apply, id);
-	group__free(group);
 }
 
 void govern__release_all(struct controller *controller)

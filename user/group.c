@@ -106,3 +106,16 @@ void group__free(struct group *group)
 	free(group->path);
 	free(group);
 }
+
+void group__promise(struct group *group, uint64_t usage_bytes, uint64_t *promised_bytes)
+{
+	uint64_t limit = group->limit_bytes, given, unused = 0;
+
+	if (!group->is_stopped && limit != UINT64_MAX && limit > group->rule.soft_bytes) {
+		given = limit - group->rule.soft_bytes;
+		unused = limit > usage_bytes ? limit - usage_bytes : 0;
+		unused = unused < given ? unused : given;
+	}
+	*promised_bytes += unused - group->unused_bytes;
+	group->unused_bytes = unused;
+}

@@ -40,6 +40,8 @@ struct group {
 	bool is_shrinking; /* the main thread is in the kernel with a lower limit for it, */
 	uint64_t shrink_from_bytes; /* coming from this one */
 	bool is_hard_said;
+	enum reason refused; /* said last, and when */
+	uint64_t refused_ns;
 	struct group *next;
 };
 
@@ -60,5 +62,10 @@ struct group *groups__take(struct groups *groups, uint64_t id);
  * is known. */
 struct group *groups__next(const struct groups *groups, const struct group *group);
 void group__free(struct group *group);
+/*
+ * Sets what is promised to GROUP, and *PROMISED_BYTES, the sum of all promises, with it: what it
+ * was given beyond soft and, at USAGE, does not use. Under the table's lock.
+ */
+void group__promise(struct group *group, uint64_t usage_bytes, uint64_t *promised_bytes);
 
 #endif

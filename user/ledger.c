@@ -5,14 +5,31 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+/* Changes read, then write; the rescuing and the main thread change different things of one entry.
+ */
+static pthread_mutex_t change_lock;
+static pthread_once_t change_once = PTHREAD_ONCE_INIT;
+
+static void init_change_lock(void)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+	pthread_mutex_init(&change_lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+}
+
 static void set(char *field, size_t len, const char *text)
 {
+	memset(field, 0, len);
 	snprintf(field, len, "%s", text);
 }
 
@@ -83,41 +100,46 @@ int ledger__remember(int map_fd, const struct cgbpf_ledger_key *key, const char 
 	return bpf_map_update_elem(map_fd, key, &entry, BPF_NOEXIST);
 }
 
-int ledger__amend(int map_fd, const struct cgbpf_ledger_key *key, const char *original)
+enum change { AMEND, INTEND, RETRACT };
+
+static int change(int map_fd, const struct cgbpf_ledger_key *key, enum change what,
+		  const char *value)
 {
 	struct cgbpf_ledger_entry entry;
-	int err = ledger__get(map_fd, key, &entry);
+	int err;
 
-	if (err)
-		return err;
-	set(entry.original, sizeof(entry.original), original);
-	sign(&entry);
-	return bpf_map_update_elem(map_fd, key, &entry, BPF_EXIST | BPF_F_LOCK);
+	pthread_once(&change_once, init_change_lock);
+	pthread_mutex_lock(&change_lock);
+	err = ledger__get(map_fd, key, &entry);
+	if (!err) {
+		if (what == INTEND)
+			memcpy(entry.previous, entry.current, sizeof(entry.previous));
+		if (what == RETRACT)
+			memcpy(entry.current, entry.previous, sizeof(entry.current));
+		if (what == INTEND)
+			set(entry.current, sizeof(entry.current), value);
+		if (what == AMEND)
+			set(entry.original, sizeof(entry.original), value);
+		sign(&entry);
+		err = bpf_map_update_elem(map_fd, key, &entry, BPF_EXIST | BPF_F_LOCK);
+	}
+	pthread_mutex_unlock(&change_lock);
+	return err;
+}
+
+int ledger__amend(int map_fd, const struct cgbpf_ledger_key *key, const char *original)
+{
+	return change(map_fd, key, AMEND, original);
 }
 
 int ledger__intend(int map_fd, const struct cgbpf_ledger_key *key, const char *next)
 {
-	struct cgbpf_ledger_entry entry;
-	int err = ledger__get(map_fd, key, &entry);
-
-	if (err)
-		return err;
-	memcpy(entry.previous, entry.current, sizeof(entry.previous));
-	memset(entry.current, 0, sizeof(entry.current));
-	set(entry.current, sizeof(entry.current), next);
-	sign(&entry);
-	return bpf_map_update_elem(map_fd, key, &entry, BPF_EXIST | BPF_F_LOCK);
+	return change(map_fd, key, INTEND, next);
 }
 
 int ledger__retract(int map_fd, const struct cgbpf_ledger_key *key)
 {
-	struct cgbpf_ledger_entry entry;
-	int err = ledger__get(map_fd, key, &entry);
-
-	if (err)
-		return err;
-	memcpy(entry.current, entry.previous, sizeof(entry.current));
-	return bpf_map_update_elem(map_fd, key, &entry, BPF_EXIST | BPF_F_LOCK);
+	return change(map_fd, key, RETRACT, NULL);
 }
 
 int ledger__forget(int map_fd, const struct cgbpf_ledger_key *key)

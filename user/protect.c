@@ -71,3 +71,15 @@ int protect_lock(int *ret_fd, pid_t *ret_holder)
 	*ret_fd = fd;
 	return 0;
 }
+
+bool protect_is_locked(void)
+{
+	int fd = open(LOCK_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool is;
+
+	if (fd < 0)
+		return false;
+	is = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	close(fd);
+	return is;
+}

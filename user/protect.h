@@ -3,6 +3,7 @@
 #ifndef CGBPF_PROTECT_H
 #define CGBPF_PROTECT_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* Locks memory as it is touched, and asks to be killed last. What cannot be had is said, and gone
@@ -16,5 +17,7 @@ void protect_descriptors(void);
  * by a crash), or -EWOULDBLOCK with the holder's pid in *RET_HOLDER, or another negative errno.
  */
 int protect_lock(int *ret_fd, pid_t *ret_holder);
+/* Does somebody hold that lock? */
+bool protect_is_locked(void);
 
 #endif

@@ -34,7 +34,7 @@ static void change_line(const struct journal_record *record, const char *name)
 
 static void line(const struct journal_record *record)
 {
-	char name[256] = "", comm[64] = "", value[32];
+	char name[256] = "", owner[256], comm[64] = "", value[32];
 	const char *event = journal_event_name(record->event);
 
 	if (record->cgroup)
@@ -45,8 +45,11 @@ static void line(const struct journal_record *record)
 		text_escape(record->victim_comm, strlen(record->victim_comm), comm, sizeof(comm));
 	switch (record->event) {
 	case JOURNAL_OOM_KILL:
+		text_escape(record->limit_cgroup, strlen(record->limit_cgroup), owner,
+			    sizeof(owner));
 		log_warning("%s: the kernel killed %u (%s) under the limit of %s", name,
-			    record->victim_pid, comm, record->cgroup_id ? name : "the machine");
+			    record->victim_pid, comm,
+			    strcmp(owner, "/") == 0 ? "the machine" : owner);
 		break;
 	case JOURNAL_FOREIGN_WRITE:
 		log_warning("%s: %s was set to %s by %u (%s): %s, %s", name, record->knob,
@@ -77,6 +80,9 @@ void report(struct controller *controller, const struct journal_record *record)
 {
 	struct journal_record copy = *record;
 
+	/* Every record has both. */
+	copy.cgroup = record->cgroup ? record->cgroup : "";
+	copy.target = record->target ? record->target : "";
 	copy.is_dry_run = controller->apply.is_dry_run;
 	journal__write(controller->journal, &copy);
 	line(&copy);

@@ -17,6 +17,7 @@ static enum restored put_back(const struct apply *apply, int dir_fd,
 			      struct restored_limit *limit)
 {
 	char now[CGBPF_VALUE_LEN];
+	uint64_t original;
 	int err = cgfs_read(dir_fd, "memory.max", now, sizeof(now));
 
 	if (cgfs_is_gone(err))
@@ -28,7 +29,11 @@ static enum restored put_back(const struct apply *apply, int dir_fd,
 		return RESTORED_UNCHANGED;
 	if (!ledger_is_ours(entry, now) && !is_forced)
 		return RESTORED_NOT_OURS;
-	err = apply__original(apply, key->cgroup_id, dir_fd, entry->original, is_forced);
+	err = units_parse_limit(entry->original, &original);
+	if (!err && !is_forced)
+		err = apply__make_room(apply, dir_fd, original);
+	if (!err)
+		err = apply__write(apply, key->cgroup_id, dir_fd, entry->original);
 	if (err)
 		return cgfs_is_gone(err) ? RESTORED_GONE
 		       : err == -EBUSY	 ? RESTORED_IN_USE
@@ -59,6 +64,19 @@ enum restored restore__one(const struct apply *apply, int root_fd,
 		ledger__forget(apply->ledger_fd, key);
 	*ret_limit = limit;
 	return outcome;
+}
+
+enum restored restore__id(const struct apply *apply, int root_fd, uint64_t id,
+			  struct restored_limit *ret_limit)
+{
+	struct cgbpf_ledger_key key = {.cgroup_id = id, .knob = CGBPF_KNOB_MEMORY_MAX};
+	struct cgbpf_ledger_entry entry;
+
+	if (apply->is_dry_run || ledger__get(apply->ledger_fd, &key, &entry)) {
+		*ret_limit = (struct restored_limit){};
+		return RESTORED_UNCHANGED;
+	}
+	return restore__one(apply, root_fd, &key, &entry, false, ret_limit);
 }
 
 struct all {

@@ -31,6 +31,10 @@ enum restored restore__one(const struct apply *apply, int root_fd,
 			   const struct cgbpf_ledger_entry *entry, bool is_forced,
 			   struct restored_limit *ret_limit);
 
+/* The same by id, never forced; RESTORED_UNCHANGED where nothing is recorded. */
+enum restored restore__id(const struct apply *apply, int root_fd, uint64_t id,
+			  struct restored_limit *ret_limit);
+
 /* What became of one entry; PATH is "?" when the cgroup is gone. */
 typedef void (*restore_report)(void *context, const char *path, const struct cgbpf_ledger_key *key,
 			       const struct cgbpf_ledger_entry *entry, enum restored outcome,
