@@ -114,7 +114,7 @@ int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_
 		 uint64_t *ret_written_ns)
 {
 	struct cgbpf_ledger_key key = key_of(group->id);
-	uint64_t standing, effective = 0;
+	uint64_t standing = 0, effective = 0;
 	char value[24];
 	int err;
 
