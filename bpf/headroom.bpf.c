@@ -137,7 +137,7 @@ __u64 headroom__free_bytes(__u64 memcg_address)
 	return pages << PAGE_SHIFT;
 }
 
-int headroom__of_ancestors(__u64 counter, struct cgbpf_memory_event *ret_event)
+int headroom__of_ancestors(__u64 counter, __u64 trying_pages, struct cgbpf_memory_event *ret_event)
 {
 	struct page_counter *leaf = (void *)counter, *ancestor = BPF_CORE_READ(leaf, parent);
 
@@ -147,7 +147,7 @@ int headroom__of_ancestors(__u64 counter, struct cgbpf_memory_event *ret_event)
 	ret_event->binder_id = 0;
 	for (int i = 0; i < ANCESTORS_MAX && ancestor; i++) {
 		__u64 max = BPF_CORE_READ(ancestor, max);
-		__u64 usage = BPF_CORE_READ(ancestor, usage.counter);
+		__u64 usage = BPF_CORE_READ(ancestor, usage.counter) + trying_pages;
 		__u64 room;
 
 		if (pages_to_bytes(max) != ~0ULL) {

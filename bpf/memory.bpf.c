@@ -91,7 +91,7 @@ static __always_inline void see(struct cgbpf_cgroup *seen, struct cgbpf_event *e
  * or below it. Global, so that the verifier checks it once and not for every turn of the loop that
  * calls it.
  */
-__noinline int look_closer(__u64 counter, __u64 leaf, __u64 usage, __u64 max)
+__noinline int look_closer(__u64 counter, __u64 leaf, __u64 usage, __u64 trying_pages, __u64 max)
 {
 	struct cgbpf_event event = {};
 	struct cgbpf_stats *stats;
@@ -124,7 +124,7 @@ __noinline int look_closer(__u64 counter, __u64 leaf, __u64 usage, __u64 max)
 	event.memory.growth_bytes_per_ms = seen->growth_bytes_per_ms;
 	event.memory.flags = leaf == counter ? CGBPF_MEMORY_IS_LEAF : 0;
 	event.memory.free_bytes = headroom__free_bytes(memcg_of(counter));
-	headroom__of_ancestors(counter, &event.memory);
+	headroom__of_ancestors(counter, trying_pages, &event.memory);
 	see(seen, &event);
 	if (event.kind == CGBPF_EVENT_WATERMARK) {
 		__sync_fetch_and_add(&seen->watermark_cnt, 1);
@@ -152,7 +152,7 @@ int BPF_PROG(on_charge, struct page_counter *counter, unsigned long nr_pages)
 		__u64 usage = each->usage.counter + nr_pages;
 
 		if (usage >= max / 2)
-			look_closer(address_of(each), address_of(counter), usage, max);
+			look_closer(address_of(each), address_of(counter), usage, nr_pages, max);
 		each = each->parent;
 	}
 	return 0;
@@ -192,7 +192,7 @@ int BPF_PROG(on_oom, struct mem_cgroup *memcg)
 		event.memory.growth_bytes_per_ms = seen->growth_bytes_per_ms;
 		event.memory.free_bytes = headroom__free_bytes(address_of(memcg));
 		event.memory.flags = is_held ? CGBPF_MEMORY_HELD : 0;
-		headroom__of_ancestors(address_of(&memcg->memory), &event.memory);
+		headroom__of_ancestors(address_of(&memcg->memory), 0, &event.memory);
 		see(seen, &event);
 		emit__urgent(&event);
 	}
