@@ -101,7 +101,7 @@ killed_without_alive_with() {
 	cgroup=$(make_cgroup job)
 	write_config "$(path_of "$cgroup")" 32M 256M
 	start_cgbpf -c "$CONFIG"
-	workload "$cgroup" touch --bytes 200M
+	lives "$cgroup" touch --bytes 200M
 	wait_journal '.event == "soft_limit_raised"'
 	jq -se 'map(select(.added_memory)) | length > 0 and all(.[]; .t | .received > 0
 		and .received <= .decided and .decided <= .written and .written <= .effective)' "$JOURNAL" ||

@@ -46,7 +46,7 @@ teardown() {
 	start_cgbpf -c "$CONFIG"
 	"$WORKLOAD" stream --cgroup "$cgroup" --file "$LIVE_DIR/disk/sparse" 3>&- &
 	reader=$!
-	workload "$cgroup" touch --bytes 180M
+	lives "$cgroup" touch --bytes 180M
 	wait "$reader"
 	assert_kills "$cgroup" 0
 }

@@ -115,7 +115,7 @@ load helpers
 	start_cgbpf -c "$CONFIG"
 	"$WORKLOAD" touch --cgroup "$one" --bytes 90M 3>&- &
 	pid=$!
-	workload "$two" touch --bytes 90M
+	lives "$two" touch --bytes 90M
 	wait "$pid" || fail "the first was killed"
 	assert_kills "$cgroup" 0
 }

@@ -55,7 +55,7 @@ load helpers
 	write_config "$(path_of "$cgroup")" 32M 256M
 	start_cgbpf -c "$CONFIG"
 	first=$(stat -c %i "$cgroup")
-	workload "$cgroup" touch --bytes 100M
+	lives "$cgroup" touch --bytes 100M
 	rmdir "$cgroup"
 	mkdir "$cgroup"
 	second=$(stat -c %i "$cgroup")

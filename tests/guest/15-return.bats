@@ -10,7 +10,7 @@ load helpers
 	cgroup=$(make_cgroup job)
 	write_config "$(path_of "$cgroup")" 32M 256M "step: 32M, return_after: 500ms"
 	start_cgbpf -c "$CONFIG"
-	workload "$cgroup" touch --bytes 200M
+	lives "$cgroup" touch --bytes 200M
 	(($(limit_of "$cgroup") > $(bytes 32M))) || fail "nothing was given"
 	wait_limit "$cgroup" 32M
 	wait_journal '.event == "limit_returned" and .new == 33554432'
@@ -29,7 +29,7 @@ load helpers
 	cgroup=$(make_cgroup job)
 	write_config "$(path_of "$cgroup")" 32M 256M "return_after: 100ms"
 	start_cgbpf -c "$CONFIG"
-	workload "$cgroup" touch --bytes 200M
+	lives "$cgroup" touch --bytes 200M
 	wait_limit "$cgroup" 32M
 	lives "$cgroup" touch --bytes 200M
 }
@@ -42,7 +42,7 @@ load helpers
 	start_cgbpf -c "$CONFIG"
 	hold_memory "$needy" 100M
 	# Time passes: all that the idle one was given goes back meanwhile.
-	workload "$idle" touch --bytes 200M
+	lives "$idle" touch --bytes 200M
 	wait_limit "$idle" 32M
 	assert_alive "$HOLD_PID"
 	(($(limit_of "$needy") > $(bytes 100M))) || fail "the limit is $(limit_of "$needy") under use"
@@ -135,7 +135,7 @@ end_above_original() {
 	cgroup=$(make_cgroup job 64M)
 	write_config "$(path_of "$cgroup")" 32M 256M
 	start_cgbpf -c "$CONFIG" --keep
-	workload "$cgroup" touch --bytes 100M
+	lives "$cgroup" touch --bytes 100M
 	given=$(limit_of "$cgroup")
 	stop_cgbpf TERM
 	assert_limit "$cgroup" "$given"

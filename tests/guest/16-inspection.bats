@@ -29,7 +29,7 @@ dump() {
 
 @test "inspection: bpftool prints what was seen of each cgroup" {
 	start_one
-	workload "$CGROUP" touch --bytes 200M
+	lives "$CGROUP" touch --bytes 200M
 	run -0 dump cgroups
 	[[ $output == *'"usage_bytes": '* && $output == *'"watermark_cnt": '* ]] || fail "$output"
 	assert_equal "$(bpftool -j map dump pinned "$PIN_DIR/cgroups" | jq '.[0].formatted.key')" "$ID" "key"
@@ -48,7 +48,7 @@ dump() {
 
 @test "inspection: bpftool prints the statistics" {
 	start_one
-	workload "$CGROUP" touch --bytes 200M
+	lives "$CGROUP" touch --bytes 200M
 	run -0 dump stats
 	[[ $output == *'"urgent_cnt": '* && $output == *'"hold_longest_ns": '* ]] || fail "$output"
 	map_values stats | jq -e '.urgent_cnt > 0 and .urgent_lost_cnt == 0 and .note_lost_cnt == 0
@@ -97,7 +97,7 @@ has_objects() {
 	local before
 	before=$(bpf_objects)
 	start_one
-	workload "$CGROUP" touch --bytes 200M
+	lives "$CGROUP" touch --bytes 200M
 	[[ $(bpf_objects) != "$before" ]] || fail "nothing is loaded while it runs"
 	stop_cgbpf TERM
 	wait_for "$DEADLINE" has_objects "$before"
@@ -105,7 +105,7 @@ has_objects() {
 
 @test "end: the summary tells how much was done" {
 	start_one
-	workload "$CGROUP" touch --bytes 200M
+	lives "$CGROUP" touch --bytes 200M
 	stop_cgbpf TERM
 	grep -E 'summary: [1-9][0-9]* raised \(.* given\), .* 0 killed by the kernel' "$CGBPF_STDERR"
 	assert_journal '.event == "started" and .count == 1'

@@ -154,7 +154,7 @@ run_traced() {
 	assert_equal "$status" 1 "exit status"
 	grep -q "another cgbpf is running: pid $CGBPF_PID\$" "$LIVE_DIR/said"
 	assert_limit "$WEB" 16M
-	workload "$WEB" touch --bytes 40M
+	lives "$WEB" touch --bytes 40M
 	assert_kills "$WEB" 0
 	crash_cgbpf
 	start_cgbpf -c "$CONFIG"

@@ -61,7 +61,7 @@ wait_limit() {
 	start_with adopt "return_after: 10ms"
 	write_limit 40M
 	wait_foreign 40M
-	workload "$WEB" touch --bytes 80M
+	lives "$WEB" touch --bytes 80M
 	assert_kills "$WEB" 0
 	wait_limit 40M
 	stop_cgbpf TERM
@@ -107,7 +107,7 @@ wait_limit() {
 	for value in banana -5 1.5M; do
 		write_limit "$value" 2>/dev/null || true
 	done
-	workload "$WEB" touch --bytes 80M
+	lives "$WEB" touch --bytes 80M
 	assert_kills "$WEB" 0
 	refute_journal "$FOREIGN"
 }
@@ -185,7 +185,7 @@ wait_limit() {
 	kill -HUP "$CGBPF_PID"
 	wait_journal '.event == "reloaded"' >/dev/null
 	assert_limit "$WEB" 32M
-	workload "$WEB" touch --bytes 80M
+	lives "$WEB" touch --bytes 80M
 	assert_kills "$WEB" 0
 	stop_cgbpf TERM
 	assert_limit "$WEB" 48M

@@ -30,7 +30,7 @@ teardown() {
 # Governed like any other: raised by need, told as valid JSON, nothing raw on the terminal, put back at exit.
 assert_governed() {
 	local dir=$1
-	workload "$dir" touch --bytes 40M
+	lives "$dir" touch --bytes 40M
 	assert_kills "$dir" 0
 	(($(limit_of "$dir") > $(bytes 16M))) || fail "it was not raised"
 	wait_journal '.event == "soft_limit_raised" or .event == "oom_adjustment"' >/dev/null

@@ -34,14 +34,14 @@ whole_has() {
 	start_cgbpf -c "$CONFIG"
 	head -c 64k /dev/zero >"$SMALL/ballast" 2>/dev/null || true
 	for _ in 1 2 3; do
-		workload "$WEB" touch --bytes 40M
+		lives "$WEB" touch --bytes 40M
 		wait_for "$DEADLINE" limit_returned
 	done
 	assert_kills "$WEB" 0
 	wait_for "$DEADLINE" said 'cannot write to the journal'
 	assert_equal "$(grep -c 'cannot write to the journal' "$CGBPF_STDERR")" 1 "complaints"
 	rm "$SMALL/ballast"
-	workload "$WEB" touch --bytes 40M
+	lives "$WEB" touch --bytes 40M
 	wait_for "$DEADLINE" whole_has 'any(inputs; .event == "events_lost" and .reason == "journal_full" and .count > 0)'
 	stop_cgbpf TERM
 	(($(jq -R 'fromjson? | empty, "whole"' "$JOURNAL" | wc -l) >= $(wc -l <"$JOURNAL") - 1)) || fail "more than one cut line"
@@ -55,7 +55,7 @@ whole_has() {
 	head -c 64k /dev/zero >"$SMALL/ballast" 2>/dev/null || true
 	# More than the page that the journal has already.
 	until said 'cannot write to the journal'; do
-		workload "$WEB" touch --bytes 40M
+		lives "$WEB" touch --bytes 40M
 	done
 	rm "$SMALL/ballast"
 	kill -HUP "$CGBPF_PID"
@@ -86,7 +86,7 @@ whole_has() {
 	CGBPF_PID=$!
 	wait_journal '.event == "started"' >/dev/null
 	head -c 64k /dev/zero >"$LIVE_DIR/pipe" &
-	workload "$WEB" touch --bytes 40M
+	lives "$WEB" touch --bytes 40M
 	assert_kills "$WEB" 0
 	stop_cgbpf TERM
 	assert_limit "$WEB" 16M

@@ -103,7 +103,7 @@ stop_traced() {
 	start_traced "$web/memory.max" error=ENODEV:when=1+
 	run workload "$web" touch --bytes 40M
 	# Slowly: strace is between every answer and its write.
-	workload "$db" ramp --bytes 40M --step-ms 50
+	lives "$db" ramp --bytes 40M --step-ms 50
 	assert_kills "$db" 0
 	stop_traced
 	assert_journal '.event == "cgroup_gone" and (.cgroup | endswith("/web"))'
@@ -138,7 +138,7 @@ stop_traced() {
 		bash "$MANY" 3>&- &
 	flood=$!
 	for round in 1 2 3 4 5 6; do
-		workload "$web" touch --bytes 40M || fail "killed in round $round"
+		lives "$web" touch --bytes 40M || fail "killed in round $round"
 	done
 	kill "$flood"
 	wait "$flood" || true
@@ -154,7 +154,7 @@ stop_traced() {
 	start_cgbpf -c "$CONFIG"
 	"$MKDIRS" "$MANY" flood forever 3>&- &
 	flood=$!
-	workload "$web" touch --bytes 40M
+	lives "$web" touch --bytes 40M
 	assert_kills "$web" 0
 	kill -HUP "$CGBPF_PID"
 	wait_journal '.event == "reloaded"' >/dev/null

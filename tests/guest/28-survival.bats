@@ -40,11 +40,11 @@ status_of() {
 			>/dev/null 2>&1 3>&- &
 		hogs+=($!)
 	done
-	workload "$WEB" touch --bytes 40M
+	lives "$WEB" touch --bytes 40M
 	wait "${hogs[@]}" || true
 	wait_journal '.event == "oom_kill" and .limit_cgroup == "/"' >/dev/null
 	assert_alive "$CGBPF_PID"
-	workload "$WEB" touch --bytes 40M
+	lives "$WEB" touch --bytes 40M
 	assert_kills "$WEB" 0
 	stop_cgbpf TERM
 	assert_limit "$WEB" 16M
@@ -62,7 +62,7 @@ status_of() {
 	"${IN_CGROUP[@]}" "$bomb" bash -c 'bomb() { bomb | bomb & }; bomb; wait' >/dev/null 2>&1 3>&- &
 	is_full() { (($(cat "$bomb/pids.peak" 2>/dev/null || cat "$bomb/pids.current") >= 100)); }
 	wait_for "$DEADLINE" is_full
-	workload "$WEB" touch --bytes 40M
+	lives "$WEB" touch --bytes 40M
 	assert_kills "$WEB" 0
 	echo 1 >"$bomb/cgroup.kill"
 	wait_for "$DEADLINE" is_unpopulated "$bomb"
@@ -85,7 +85,7 @@ status_of() {
 @test "a clock that jumps an hour moves no limit" {
 	write_config "$(path_of "$WEB")" 16M 64M "return_after: 30m"
 	start_cgbpf -c "$CONFIG"
-	workload "$WEB" touch --bytes 40M
+	lives "$WEB" touch --bytes 40M
 	wait_journal '.event == "soft_limit_raised" or .event == "oom_adjustment"' >/dev/null
 	date -s '+1 hour' >/dev/null
 	# Two heartbeats: the timers have run.

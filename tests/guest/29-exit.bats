@@ -149,7 +149,7 @@ loaded() {
 	assert_said 'cgbpf\.yaml:5:5: unknown key'
 	run ! said 'out of memory'
 	assert_limit "$WEB" 16M
-	workload "$WEB" touch --bytes 40M
+	lives "$WEB" touch --bytes 40M
 	assert_kills "$WEB" 0
 	stop_cgbpf TERM
 	assert_originals
@@ -174,7 +174,7 @@ loaded() {
 	assert_limit "$WEB" 20M
 	assert_limit "$DB" 4M
 	assert_limit "$MAX" max
-	workload "$WEB" touch --bytes 80M
+	lives "$WEB" touch --bytes 80M
 	assert_kills "$WEB" 0
 	stop_cgbpf TERM
 	assert_originals
@@ -195,7 +195,7 @@ loaded() {
 	printf '  - { name: two, cgroup: "%s", memory: {} }\n' "$(path_of "$WEB")" >>"$CONFIG"
 	kill -HUP "$CGBPF_PID"
 	wait_for "$DEADLINE" said 'not reloaded.*two targets'
-	workload "$WEB" touch --bytes 40M
+	lives "$WEB" touch --bytes 40M
 	assert_kills "$WEB" 0
 	stop_cgbpf TERM
 	assert_originals
@@ -212,7 +212,7 @@ loaded() {
 	write_config "$(path_of "$WEB")" 16M 64M
 	kill -HUP "$CGBPF_PID"
 	wait_journal '.event == "restored" and .reason == "reload"' >/dev/null
-	workload "$WEB" touch --bytes 40M
+	lives "$WEB" touch --bytes 40M
 	assert_kills "$WEB" 0
 	stop_cgbpf TERM
 	assert_originals
