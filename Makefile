@@ -99,8 +99,8 @@ tools: $(TOOLS) ## the workloads of tests and bench
 unit: $(UNIT) ## unit tests, on this machine
 	$(Q)scripts/unit $(BUILD)/unit
 
-unit-asan: ## unit tests under AddressSanitizer and UBSan
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan unit \
+unit-asan: ## unit tests, and a ./build/asan/cgbpf, under AddressSanitizer and UBSan
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan $(BUILD)/asan/cgbpf unit \
 		CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 
 test: ## install what is missing, build, run every test (6.12)

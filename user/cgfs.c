@@ -268,10 +268,12 @@ static int walk(int dir_fd, const char *path, cgfs_visit visit, void *context)
 			break;
 		}
 		err = visit(context, fd, below);
-		if (err < 0)
-			close(fd);
-		else
+		if (err == 0) {
 			err = walk(fd, below, visit, context);
+		} else {
+			close(fd);
+			err = err < 0 ? err : 0;
+		}
 		free(below);
 	}
 	closedir(dir);

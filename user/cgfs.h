@@ -47,8 +47,9 @@ struct memory_look {
 int cgfs_look(int dir_fd, struct memory_look *ret_look);
 
 /*
- * Calls VISIT for every cgroup below the root, parents first. VISIT borrows DIR_FD and PATH; a
- * negative return ends the walk with that value. Folders that vanish meanwhile are passed over.
+ * Calls VISIT for every cgroup below the root, parents first. VISIT borrows DIR_FD and PATH; 0 goes
+ * on below it, a positive return leaves out what is below it, a negative return ends the walk with
+ * that value. Folders that vanish meanwhile are passed over.
  */
 typedef int (*cgfs_visit)(void *context, int dir_fd, const char *path);
 int cgfs_walk(int root_fd, cgfs_visit visit, void *context);

@@ -354,14 +354,12 @@ static int consider_child(void *context, int dir_fd, const char *name)
 	struct children *children = context;
 	char *path;
 
-	if (strchr(name + 1, '/'))
-		return 0; /* deeper than a child */
 	if (asprintf(&path, "%s%s", strcmp(children->parent, "/") ? children->parent : "", name) <
 	    0)
 		return -ENOMEM;
 	govern__consider(children->controller, dir_fd, path, 0);
 	free(path);
-	return 0;
+	return 1; /* not what is below it */
 }
 
 void govern__consider_children(struct controller *controller, uint64_t id)

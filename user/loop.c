@@ -246,13 +246,14 @@ static void on_actions(struct loop *loop)
 			loop->docker_unknown_cnt = docker_unknown_cnt();
 			continue;
 		}
+		if (action.kind == ACTION_FAILED && cgfs_is_gone(action.err)) {
+			on_gone(controller, action.cgroup_id);
+			continue;
+		}
 		report_action(controller, &action);
 		if (action.kind == ACTION_SIGHTED)
 			catch_up(controller);
-		if (action.kind == ACTION_FAILED && cgfs_is_gone(action.err))
-			on_gone(controller, action.cgroup_id);
-		else
-			calm__look(controller, action.cgroup_id);
+		calm__look(controller, action.cgroup_id);
 		is_raised |= action.kind == ACTION_RAISED;
 	}
 	refresh_pool(controller);
