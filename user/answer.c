@@ -13,8 +13,9 @@
 #define REACTION_MOST_US 100000
 /* The same refusal of the same cgroup is said once in this time. */
 #define REFUSED_AGAIN_NS 1000000000ULL
-/* A look at page cache that is older says nothing. */
-#define LOOK_FRESH_NS 1000000000ULL
+/* A look at page cache that is older says nothing; longer than the longest silence between two
+ * events. */
+#define LOOK_FRESH_NS 2000000000ULL
 
 static enum memory_moment moment_of(uint32_t kind)
 {
