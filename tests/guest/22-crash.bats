@@ -31,7 +31,7 @@ run_traced() {
 	for expression in "$@"; do
 		options+=(-e "inject=$expression")
 	done
-	timeout "$DEADLINE" strace -f --seccomp-bpf --quiet=all -o /dev/null -e trace=pwrite64 "${options[@]}" \
+	timeout "$DEADLINE" strace -f --quiet=all -o /dev/null -e trace=pwrite64 "${options[@]}" \
 		"$CGBPF" run -c "$CONFIG" --journal "$JOURNAL" --duration 1 >"$LIVE_DIR/said" 2>&1 3>&-
 }
 
