@@ -24,11 +24,16 @@ status_says() {
 	"$CGBPF" status | grep -q "$1"
 }
 
+# Newer kernels refuse: then nothing can silence the programs this way.
+switch_tracing_off() {
+	echo 0 >"$FTRACE" || skip "this kernel does not let tracing be switched off"
+}
+
 # bats test_tags=core
 @test "tracing switched off is noticed, said and journaled; switched on again too" {
 	start_cgbpf -c "$CONFIG"
 	status_says seeing
-	echo 0 >"$FTRACE"
+	switch_tracing_off
 	DEADLINE=30 wait_journal '.event == "blind"' >/dev/null
 	assert_said 'blind'
 	wait_for "$DEADLINE" status_says BLIND
@@ -41,7 +46,7 @@ status_says() {
 
 @test "while blind, what grows slowly is still answered" {
 	start_cgbpf -c "$CONFIG"
-	echo 0 >"$FTRACE"
+	switch_tracing_off
 	wait_journal '.event == "blind"' >/dev/null
 	lives "$WEB" ramp --bytes 24M --step-bytes 64K --step-ms 50 --small-pages
 	assert_kills "$WEB" 0
@@ -53,7 +58,7 @@ status_says() {
 	echo 32M >"$WEB/memory.max"
 	before=$(limits_of_tree)
 	start_cgbpf -c "$CONFIG"
-	echo 0 >"$FTRACE"
+	switch_tracing_off
 	stop_cgbpf TERM
 	assert_equal "$(limits_of_tree)" "$before" "limits of the tree"
 }
