@@ -24,11 +24,6 @@ status_says() {
 	"$CGBPF" status | grep -q "$1"
 }
 
-# Newer kernels refuse: then nothing can silence the programs this way.
-switch_tracing_off() {
-	echo 0 >"$FTRACE" || skip "this kernel does not let tracing be switched off"
-}
-
 # bats test_tags=core
 @test "tracing switched off is noticed, said and journaled; switched on again too" {
 	start_cgbpf -c "$CONFIG"

@@ -108,3 +108,8 @@ stop_churn() {
 	done
 	CHURN_PIDS=()
 }
+
+# Newer kernels refuse: then nothing can silence the programs this way.
+switch_tracing_off() {
+	echo 0 >/proc/sys/kernel/ftrace_enabled || skip "this kernel does not let tracing be switched off"
+}
