@@ -1,30 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Owns the journal's file and the shape of its lines. It never waits for a reader, never continues
- * on a torn line and never reports a failure to its caller. */
+/* Owns the shape of the journal's records and the count of those lost. It never waits for a reader
+ * and never reports a failure to its caller. */
 #include "user/journal.h"
 
+#include "user/lines.h"
 #include "user/log.h"
 #include "user/text.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 /* ASCII only: a C1 control (U+009B opens an escape sequence) must not reach a terminal raw. */
 #define DUMP_FLAGS (JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII)
 
 struct journal {
-	char *file; /* owned; NULL: records go nowhere */
-	int fd;
-	bool is_torn; /* the last byte written is not a newline */
+	struct lines *lines; /* NULL: records go nowhere */
 	uint64_t pending_cnt; /* dropped, and not yet said in events_lost */
 	uint64_t dropped_cnt;
 };
@@ -190,49 +185,32 @@ static char *record_dump(const struct journal_record *record)
 	return draft.err ? NULL : json_dumps(object, DUMP_FLAGS);
 }
 
-/* One line, one write(2); a cut line is never continued, the next begins on a line of its own. */
 static int write_record(struct journal *journal, const struct journal_record *record)
 {
-	char *text = record_dump(record), *line;
-	ssize_t written;
-	int len, err = 0;
+	char *text = record_dump(record);
+	int err = text ? lines__write(journal->lines, text) : -ENOMEM;
 
-	if (!text)
-		return -ENOMEM;
-	len = asprintf(&line, "%s%s\n", journal->is_torn ? "\n" : "", text);
 	free(text);
-	if (len < 0)
-		return -ENOMEM;
-	do
-		written = write(journal->fd, line, (size_t)len);
-	while (written < 0 && errno == EINTR);
-	if (written < 0)
-		err = -errno;
-	else if (written < len)
-		err = -ENOSPC; /* the disk filled up on the way */
-	if (written > 0)
-		journal->is_torn = line[written - 1] != '\n';
-	free(line);
 	return err;
 }
 
 static void count_dropped(struct journal *journal, int err)
 {
+	const char *file = lines__file(journal->lines);
 	char name[256];
 
 	journal->dropped_cnt++;
 	if (journal->pending_cnt++)
 		return;
 	log_warning("cannot write to the journal '%s': %s, ignoring",
-		    text_escape(journal->file, strlen(journal->file), name, sizeof(name)),
-		    strerror(-err));
+		    text_escape(file, strlen(file), name, sizeof(name)), strerror(-err));
 }
 
 void journal__write(struct journal *journal, const struct journal_record *record)
 {
 	int err = 0;
 
-	if (!journal->file)
+	if (!journal->lines)
 		return;
 	if (journal->pending_cnt) {
 		struct journal_record lost = {
@@ -257,79 +235,18 @@ uint64_t journal__dropped(const struct journal *journal)
 	return journal->dropped_cnt;
 }
 
-/*
- * O_NONBLOCK: a pipe whose reader stands still must not stop the controller. A pipe or terminal on
- * standard output gets a description of its own, so that the flag does not reach the programs that
- * share it; a file keeps the shared one, and with it the shared offset.
- */
-static int open_standard_output(void)
-{
-	struct stat st;
-	int fd = -1;
-
-	if (fstat(STDOUT_FILENO, &st))
-		return -errno;
-	if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))
-		fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0)
-		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	return fd < 0 ? -errno : fd;
-}
-
-/* Readable too, for the look at the last byte. */
-static int open_file(const char *file)
-{
-	int fd = open(file,
-		      O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
-		      0640);
-
-	return fd < 0 ? -errno : fd;
-}
-
-/* Takes FD in place of the one held. A torn tail that cannot be closed now waits for the next
- * record. */
-static void take_fd(struct journal *journal, int fd)
-{
-	struct stat st;
-	char last = '\n';
-
-	if (journal->fd >= 0)
-		close(journal->fd);
-	journal->fd = fd;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size > 0 &&
-	    pread(fd, &last, 1, st.st_size - 1) != 1)
-		last = '\n';
-	journal->is_torn = last != '\n' && write(fd, "\n", 1) != 1;
-}
-
-static bool is_standard_output(const char *file)
-{
-	return !strcmp(file, "-");
-}
-
 int journal__open(const char *file, struct journal **ret_journal)
 {
 	struct journal *journal = calloc(1, sizeof(*journal));
-	int fd;
+	int err = 0;
 
 	if (!journal)
 		return -ENOMEM;
-	journal->fd = -1;
-	if (file) {
-		journal->file = strdup(file);
-		if (!journal->file) {
-			free(journal);
-			return -ENOMEM;
-		}
-		fd = is_standard_output(file) ? open_standard_output() : open_file(file);
-		if (fd < 0) {
-			journal__close(journal);
-			return fd;
-		}
-		take_fd(journal, fd);
-		/* A reader gone or a size limit reached is a failed write, not our end. */
-		signal(SIGPIPE, SIG_IGN);
-		signal(SIGXFSZ, SIG_IGN);
+	if (file)
+		err = lines__open(file, &journal->lines);
+	if (err) {
+		free(journal);
+		return err;
 	}
 	*ret_journal = journal;
 	return 0;
@@ -337,23 +254,13 @@ int journal__open(const char *file, struct journal **ret_journal)
 
 int journal__reopen(struct journal *journal)
 {
-	int fd;
-
-	if (!journal->file || is_standard_output(journal->file))
-		return 0;
-	fd = open_file(journal->file);
-	if (fd < 0)
-		return fd;
-	take_fd(journal, fd);
-	return 0;
+	return journal->lines ? lines__reopen(journal->lines) : 0;
 }
 
 void journal__close(struct journal *journal)
 {
 	if (!journal)
 		return;
-	if (journal->fd >= 0)
-		close(journal->fd);
-	free(journal->file);
+	lines__close(journal->lines);
 	free(journal);
 }
