@@ -50,7 +50,7 @@ void report_action(struct controller *controller, const struct action *action);
 struct journal_record report_about(const struct group *group, enum journal_event event);
 void report_summary(const struct controller *controller);
 
-/* govern.c: rules come and go with cgroups. Main thread only. */
+/* govern.c, govern_check.c: rules come and go with cgroups. Main thread only. */
 
 /* Is every target where it may be, and no cgroup in two? -EINVAL and one line in ERROR if not.
  * Changes nothing. */
@@ -71,6 +71,13 @@ void govern__release_all(struct controller *controller);
  * soft). */
 struct memory_rule govern__rule(const struct memory_config *memory, uint64_t found_bytes);
 int govern__set_rule(struct controller *controller, const struct group *group);
+
+/* note.c: what the kernel side said outside of emergencies. Main thread only. */
+void note__handle(struct controller *controller, const struct cgbpf_event *event);
+/* A governed cgroup was removed: journaled and forgotten. */
+void note__gone(struct controller *controller, uint64_t id);
+/* What no note said is found by looking: cgroups that went, that came, and limits set by others. */
+void note__catch_up(struct controller *controller);
 
 /* foreign.c: somebody else wrote a file that is a knob. */
 void foreign__handle(struct controller *controller, const struct cgbpf_event *event);

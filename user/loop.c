@@ -90,100 +90,16 @@ static void calm(struct loop *loop)
 	loop->calm_period_ns = period;
 }
 
-/* The path of a cgroup that may be gone; the caller frees. What was governed is known by its table.
- */
-static char *path_of(struct controller *controller, uint64_t id)
-{
-	struct group *group = groups__find(&controller->groups, id);
-	char *path = NULL;
-	int fd;
-
-	if (group)
-		return strdup(group->path);
-	if (!cgfs_open_id(controller->root_fd, id, &fd)) {
-		cgfs_path(controller->root_fd, fd, &path);
-		close(fd);
-	}
-	return path ? path : strdup("?");
-}
-
-static void on_kill(struct controller *controller, const struct cgbpf_event *event)
-{
-	struct journal_record record = {
-		.event = JOURNAL_OOM_KILL,
-		.cgroup_id = event->kill.victim_cgroup_id,
-		.trigger_pid = event->pid,
-		.victim_pid = event->kill.victim_pid,
-	};
-	struct group *group = groups__find(&controller->groups, record.cgroup_id);
-	char *path = path_of(controller, record.cgroup_id);
-	char *owner = event->cgroup_id ? path_of(controller, event->cgroup_id) : strdup("/");
-	char comm[CGBPF_COMM_LEN + 1] = {};
-
-	memcpy(comm, event->kill.victim_comm, CGBPF_COMM_LEN);
-	record.victim_comm = comm;
-	record.cgroup = path;
-	record.limit_cgroup = owner ? owner : "?";
-	record.target = group ? group->target : NULL;
-	controller->summary.kill_cnt++;
-	report(controller, &record);
-	free(path);
-	free(owner);
-}
-
-static void on_gone(struct controller *controller, uint64_t id)
-{
-	struct group *group = groups__find(&controller->groups, id);
-	struct journal_record record;
-
-	if (!group)
-		return;
-	record = report_about(group, JOURNAL_CGROUP_GONE);
-	record.knob = NULL;
-	report(controller, &record);
-	govern__forget(controller, id);
-}
-
 static int on_note(void *context, void *data, size_t size)
 {
 	const struct cgbpf_event *event = data;
 	struct loop *loop = context;
 
-	if (size != sizeof(*event) || event->version != CGBPF_ABI_VERSION)
-		return 0;
-	switch (event->kind) {
-	case CGBPF_EVENT_CGROUP_NEW:
-		govern__consider_id(loop->controller, event->cgroup_id, event->kernel_ns);
-		break;
-	case CGBPF_EVENT_CGROUP_GONE:
-		on_gone(loop->controller, event->cgroup_id);
-		break;
-	case CGBPF_EVENT_KILL:
-		on_kill(loop->controller, event);
-		break;
-	case CGBPF_EVENT_WRITE:
-		foreign__handle(loop->controller, event);
-		break;
-	}
+	if (size == sizeof(*event) && event->version == CGBPF_ABI_VERSION)
+		note__handle(loop->controller, event);
 	/* A negative return ends the batch behind this record (ringbuf_process_ring() in libbpf).
 	 */
 	return --loop->notes_left > 0 ? 0 : -EAGAIN;
-}
-
-/* What no note said is found by looking: cgroups that went, that came, and limits set by others. */
-static void catch_up(struct controller *controller)
-{
-	struct group *group, *next;
-	uint64_t limit;
-
-	for (group = groups__next(&controller->groups, NULL); group; group = next) {
-		next = groups__next(&controller->groups, group);
-		if (cgfs_is_gone(cgfs_read_bytes(group->dir_fd, "memory.max", &limit)))
-			on_gone(controller, group->id);
-		else
-			foreign__find(controller, group);
-	}
-	govern__all(controller);
 }
 
 static void tell_losses(struct loop *loop, uint64_t actions_lost)
@@ -209,7 +125,7 @@ static void tell_losses(struct loop *loop, uint64_t actions_lost)
 		report(loop->controller, &record);
 	}
 	if (notes != loop->note_lost_cnt)
-		catch_up(loop->controller);
+		note__catch_up(loop->controller);
 	loop->urgent_lost_cnt = urgent;
 	loop->note_lost_cnt = notes;
 }
@@ -242,17 +158,17 @@ static void on_actions(struct loop *loop)
 			tell_losses(loop, 0);
 			if (controller->is_blind ||
 			    docker_unknown_cnt() != loop->docker_unknown_cnt)
-				catch_up(controller);
+				note__catch_up(controller);
 			loop->docker_unknown_cnt = docker_unknown_cnt();
 			continue;
 		}
 		if (action.kind == ACTION_FAILED && cgfs_is_gone(action.err)) {
-			on_gone(controller, action.cgroup_id);
+			note__gone(controller, action.cgroup_id);
 			continue;
 		}
 		report_action(controller, &action);
 		if (action.kind == ACTION_SIGHTED)
-			catch_up(controller);
+			note__catch_up(controller);
 		calm__look(controller, action.cgroup_id);
 		is_raised |= action.kind == ACTION_RAISED;
 	}

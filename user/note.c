@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What the main thread does about each note of the kernel side: cgroups that come and go, kills,
+ * other writers. It never answers an emergency (see rescue). */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/cgfs.h"
+#include "user/controller.h"
+
+/* The path of a cgroup that may be gone; the caller frees. What was governed is known by its table.
+ */
+static char *path_of(struct controller *controller, uint64_t id)
+{
+	struct group *group = groups__find(&controller->groups, id);
+	char *path = NULL;
+	int fd;
+
+	if (group)
+		return strdup(group->path);
+	if (!cgfs_open_id(controller->root_fd, id, &fd)) {
+		cgfs_path(controller->root_fd, fd, &path);
+		close(fd);
+	}
+	return path ? path : strdup("?");
+}
+
+static void on_kill(struct controller *controller, const struct cgbpf_event *event)
+{
+	struct journal_record record = {
+		.event = JOURNAL_OOM_KILL,
+		.cgroup_id = event->kill.victim_cgroup_id,
+		.trigger_pid = event->pid,
+		.victim_pid = event->kill.victim_pid,
+	};
+	struct group *group = groups__find(&controller->groups, record.cgroup_id);
+	char *path = path_of(controller, record.cgroup_id);
+	char *owner = event->cgroup_id ? path_of(controller, event->cgroup_id) : strdup("/");
+	char comm[CGBPF_COMM_LEN + 1] = {};
+
+	memcpy(comm, event->kill.victim_comm, CGBPF_COMM_LEN);
+	record.victim_comm = comm;
+	record.cgroup = path;
+	record.limit_cgroup = owner ? owner : "?";
+	record.target = group ? group->target : NULL;
+	controller->summary.kill_cnt++;
+	report(controller, &record);
+	free(path);
+	free(owner);
+}
+
+void note__gone(struct controller *controller, uint64_t id)
+{
+	struct group *group = groups__find(&controller->groups, id);
+	struct journal_record record;
+
+	if (!group)
+		return;
+	record = report_about(group, JOURNAL_CGROUP_GONE);
+	record.knob = NULL;
+	report(controller, &record);
+	govern__forget(controller, id);
+}
+
+void note__handle(struct controller *controller, const struct cgbpf_event *event)
+{
+	switch (event->kind) {
+	case CGBPF_EVENT_CGROUP_NEW:
+		govern__consider_id(controller, event->cgroup_id, event->kernel_ns);
+		break;
+	case CGBPF_EVENT_CGROUP_GONE:
+		note__gone(controller, event->cgroup_id);
+		break;
+	case CGBPF_EVENT_KILL:
+		on_kill(controller, event);
+		break;
+	case CGBPF_EVENT_WRITE:
+		foreign__handle(controller, event);
+		break;
+	}
+}
+
+void note__catch_up(struct controller *controller)
+{
+	struct group *group, *next;
+	uint64_t limit;
+
+	for (group = groups__next(&controller->groups, NULL); group; group = next) {
+		next = groups__next(&controller->groups, group);
+		if (cgfs_is_gone(cgfs_read_bytes(group->dir_fd, "memory.max", &limit)))
+			note__gone(controller, group->id);
+		else
+			foreign__find(controller, group);
+	}
+	govern__all(controller);
+}
