@@ -35,12 +35,21 @@
  * canary. */
 #define CGBPF_HEARTBEAT_WORD "cgbpf-heartbeat"
 
-/* A cgroup file that cgbpf may write, or whose writers it wants to know of. */
+/* What cgbpf may change, or whose writers it wants to know of: a cgroup file, or a task. */
 enum cgbpf_knob {
 	CGBPF_KNOB_NONE = 0,
 	CGBPF_KNOB_MEMORY_MAX = 1,
-	CGBPF_KNOB_SUBTREE_CONTROL =
-		2, /* never written: gives the cgroups below their memory.max */
+	CGBPF_KNOB_SUBTREE_CONTROL = 2, /* gives the cgroups below their files; ledger: what we
+					   added, as "+cpu +io" */
+	CGBPF_KNOB_CPU_MAX = 3,
+	CGBPF_KNOB_CPU_MAX_BURST = 4,
+	CGBPF_KNOB_CPU_WEIGHT = 5,
+	CGBPF_KNOB_IO_MAX = 6, /* one device's line */
+	CGBPF_KNOB_FOLDER = 7, /* a cgroup that we made */
+	CGBPF_KNOB_TASK_CGROUP = 8, /* of a process; its value is a cgroup id */
+	CGBPF_KNOB_NICE = 9, /* of a thread; of a cgroup: what its later threads would have */
+	CGBPF_KNOB_POLICY = 10, /* the same for the scheduling policy */
+	CGBPF_KNOB_MAX
 };
 
 /* What the kernel said. */
@@ -184,9 +193,9 @@ struct cgbpf_stats {
 
 /* Map `ledger`: original values of every file cgbpf has changed or is about to. */
 struct cgbpf_ledger_key {
-	__u64 cgroup_id;
+	__u64 cgroup_id; /* of a task's: its start time, in clock ticks since boot */
 	__u32 knob;
-	__u32 device; /* major << 20 | minor for io.max, else 0 */
+	__u32 device; /* io.max: major << 20 | minor; of a task's: its id; else 0 */
 };
 
 /* The lock makes an update happen in place: no allocation where memory is short (BPF_F_LOCK). */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "user/cgfs.h"
+#include "user/knob.h"
 #include "user/ledger.h"
 #include "user/units.h"
 
@@ -211,4 +212,58 @@ int apply__write_limit(const struct apply *apply, uint64_t id, int dir_fd, uint6
 
 	format_limit(limit_bytes, value, sizeof(value));
 	return apply__write(apply, id, dir_fd, value);
+}
+
+int apply__remember_knob(const struct apply *apply, const struct cgbpf_ledger_key *key,
+			 const char *original, const char *target)
+{
+	int err;
+
+	if (apply->is_dry_run)
+		return 0;
+	err = ledger__remember(apply->ledger_fd, key, original, target);
+	return err == -EEXIST ? 0 : err;
+}
+
+void apply__amend_knob(const struct apply *apply, const struct cgbpf_ledger_key *key,
+		       const char *original)
+{
+	if (!apply->is_dry_run)
+		ledger__amend(apply->ledger_fd, key, original);
+}
+
+void apply__forget_knob(const struct apply *apply, const struct cgbpf_ledger_key *key)
+{
+	if (!apply->is_dry_run)
+		ledger__forget(apply->ledger_fd, key);
+}
+
+int apply__set(const struct apply *apply, const struct cgbpf_ledger_key *key, int fd,
+	       const char *value, uint64_t *ret_written_ns)
+{
+	char standing[CGBPF_VALUE_LEN];
+	int err;
+
+	if (apply->is_dry_run) {
+		if (ret_written_ns)
+			*ret_written_ns = apply_now_ns();
+		return 0;
+	}
+	err = ledger__intend(apply->ledger_fd, key, value);
+	if (err)
+		return err;
+	err = write_whole(fd, value);
+	if (ret_written_ns)
+		*ret_written_ns = apply_now_ns();
+	if (err) {
+		ledger__retract(apply->ledger_fd, key);
+		/* ENODEV for a device that is not there and for a cgroup that is not; reading
+		 * tells. */
+		return err == -ENODEV && key->device &&
+				       !knob__read_fd(fd, key, standing, sizeof(standing))
+			       ? -ENXIO
+			       : err;
+	}
+	err = knob__read_fd(fd, key, standing, sizeof(standing));
+	return err ? err : strcmp(standing, value) == 0 ? 0 : -EIO;
 }

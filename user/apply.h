@@ -53,6 +53,20 @@ int apply__make_room(const struct apply *apply, int dir_fd, uint64_t limit_bytes
 int apply__write_limit(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes);
 int apply__write(const struct apply *apply, uint64_t id, int dir_fd, const char *value);
 
+/*
+ * The same for any knob, named by its KEY in the ledger, with values as knob__read gives them.
+ * apply__set writes VALUE to FD (knob__open) and reads it back; nothing to wait for but what the
+ * kernel's own handler waits for. *RET_WRITTEN_NS (may be NULL): when the kernel had taken it.
+ * -ENXIO: the cgroup is there, the device is not; -EIO: read back, it was another value.
+ */
+int apply__remember_knob(const struct apply *apply, const struct cgbpf_ledger_key *key,
+			 const char *original, const char *target);
+void apply__amend_knob(const struct apply *apply, const struct cgbpf_ledger_key *key,
+		       const char *original);
+void apply__forget_knob(const struct apply *apply, const struct cgbpf_ledger_key *key);
+int apply__set(const struct apply *apply, const struct cgbpf_ledger_key *key, int fd,
+	       const char *value, uint64_t *ret_written_ns);
+
 uint64_t apply_now_ns(void); /* CLOCK_MONOTONIC, as the kernel side stamps */
 
 #endif

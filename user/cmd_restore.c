@@ -9,6 +9,7 @@
 
 #include "user/cgfs.h"
 #include "user/commands.h"
+#include "user/knob.h"
 #include "user/ledger.h"
 #include "user/log.h"
 #include "user/protect.h"
@@ -33,9 +34,9 @@ static void tell(void *context, const char *path, const struct cgbpf_ledger_key 
 
 	(void)context;
 	(void)limit;
-	printf("%s (id %" PRIu64 "): memory.max %s %s\n",
+	printf("%s (id %" PRIu64 "): %s %s %s\n",
 	       text_escape(path, strlen(path), shown, sizeof(shown)), (uint64_t)key->cgroup_id,
-	       entry->original, words[outcome]);
+	       knob_name(key->knob), entry->original, words[outcome]);
 }
 
 static int restore(bool is_forced)

@@ -46,6 +46,9 @@ struct controller {
 void report(struct controller *controller, const struct journal_record *record);
 /* The same for what the rescuing thread did. */
 void report_action(struct controller *controller, const struct action *action);
+/* Fills knob, old and new of RECORD, which borrows the texts. */
+void report_texts(struct journal_record *record, uint32_t knob, const char *old_text,
+		  const char *new_text);
 /* Fills cgroup, cgroup_id, target and knob of a record about GROUP. */
 struct journal_record report_about(const struct group *group, enum journal_event event);
 void report_summary(const struct controller *controller);

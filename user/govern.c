@@ -211,6 +211,7 @@ static void warn_of_high(const struct group *group)
 int govern__consider(struct controller *controller, int dir_fd, const char *path, uint64_t made_ns)
 {
 	const struct target_config *target;
+	struct cgbpf_ledger_key key = {.knob = CGBPF_KNOB_MEMORY_MAX};
 	char original[CGBPF_VALUE_LEN];
 	struct restored_limit limit;
 	struct group *group;
@@ -250,7 +251,8 @@ int govern__consider(struct controller *controller, int dir_fd, const char *path
 		group__free(group);
 	/* An entry may be there from an earlier run: it is forgotten only where the original
 	 * stands. */
-	restore__id(&controller->apply, controller->root_fd, id, &limit);
+	key.cgroup_id = id;
+	restore__key(&controller->apply, controller->root_fd, &key, &limit);
 	return 0;
 }
 

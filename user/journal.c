@@ -42,6 +42,8 @@ static const char *const event_names[JOURNAL_EVENT_MAX] = {
 	[JOURNAL_SIGHTED] = "sighted",
 	[JOURNAL_RELOADED] = "reloaded",
 	[JOURNAL_WRITE_FAILED] = "write_failed",
+	[JOURNAL_CPU_THROTTLED] = "cpu_throttled",
+	[JOURNAL_IO_THROTTLED] = "io_throttled",
 };
 
 const char *journal_event_name(enum journal_event event)
@@ -101,6 +103,14 @@ static void add_number(struct draft *draft, const char *key, uint64_t number)
 	} else {
 		add(draft, key, json_integer((json_int_t)number));
 	}
+}
+
+static void add_value(struct draft *draft, const char *key, const char *text, uint64_t number)
+{
+	if (text)
+		add_text(draft, key, text);
+	else
+		add_number(draft, key, number);
 }
 
 static void add_given_number(struct draft *draft, const char *key, uint64_t number)
@@ -167,14 +177,19 @@ static char *record_dump(const struct journal_record *record)
 	add_given_number(&draft, "cgroup_id", record->cgroup_id);
 	if (record->knob) {
 		add_text(&draft, "knob", record->knob);
-		add_number(&draft, "old", record->old_bytes);
-		add_number(&draft, "new", record->new_bytes);
+		add_value(&draft, "old", record->old_text, record->old_bytes);
+		add_value(&draft, "new", record->new_text, record->new_bytes);
 	}
+	add_text(&draft, "limit", record->limit);
+	add_text(&draft, "device", record->device);
 	add_text(&draft, "reason", record->reason);
 	add_text(&draft, "detail", record->detail);
 	if (record->has_times)
 		add_times(&draft, &record->times);
 	add_given_number(&draft, "held_ns", record->held_ns);
+	add_given_number(&draft, "lost_ns", record->lost_ns);
+	add_given_number(&draft, "periods", record->periods_cnt);
+	add_given_number(&draft, "throttled", record->throttled_cnt);
 	add_oom(&draft, record);
 	add_given_number(&draft, "pid", record->pid);
 	add_text(&draft, "comm", record->comm);

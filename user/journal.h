@@ -26,6 +26,8 @@ enum journal_event {
 	JOURNAL_SIGHTED = 15, /* it tells us again */
 	JOURNAL_RELOADED = 16,
 	JOURNAL_WRITE_FAILED = 17,
+	JOURNAL_CPU_THROTTLED = 18,
+	JOURNAL_IO_THROTTLED = 19,
 	JOURNAL_EVENT_MAX
 };
 
@@ -48,6 +50,14 @@ struct journal_record {
 	bool has_times;
 	struct journal_times times; /* becomes "t": {received, decided, written, effective} */
 	uint64_t held_ns;
+	/* In place of old_bytes and new_bytes, where a knob's value is no number of bytes: "50000
+	 * 100000". */
+	const char *old_text, *new_text;
+	const char *limit; /* which part of the knob: "rbps" */
+	const char *device; /* "8:0" */
+	/* cpu_throttled, io_throttled: since the last such record of this cgroup */
+	uint64_t lost_ns; /* time in which tasks were kept waiting, summed over CPUs */
+	uint64_t periods_cnt, throttled_cnt;
 	/* oom_adjustment: oom_cgroup is .cgroup; adjusted_cgroups is [] */
 	uint64_t added_bytes; /* "added_memory", written for oom_adjustment even when 0 */
 	/* oom_kill */

@@ -16,6 +16,7 @@
 /* Puts GROUP back to its original and lets it go. */
 static void release(struct controller *controller, struct group *group)
 {
+	struct cgbpf_ledger_key key = {.cgroup_id = group->id, .knob = CGBPF_KNOB_MEMORY_MAX};
 	struct journal_record record = report_about(group, JOURNAL_RESTORED);
 	struct restored_limit limit;
 	enum reason reason;
@@ -28,12 +29,11 @@ static void release(struct controller *controller, struct group *group)
 	groups__take(&controller->groups, group->id);
 	pthread_mutex_unlock(&controller->groups.lock);
 
-	reason = restore__id(&controller->apply, controller->root_fd, group->id, &limit) ==
+	reason = restore__key(&controller->apply, controller->root_fd, &key, &limit) ==
 				 RESTORED_IN_USE
 			 ? REASON_IN_USE
 			 : REASON_RELOAD;
-	record.old_bytes = limit.before_bytes;
-	record.new_bytes = limit.after_bytes;
+	report_texts(&record, key.knob, limit.before, limit.after);
 	record.reason = reason_name(reason);
 	record.detail = reason_sentence(reason);
 	report(controller, &record);

@@ -9,6 +9,7 @@
 
 #include "user/cgfs.h"
 #include "user/controller.h"
+#include "user/knob.h"
 #include "user/log.h"
 #include "user/text.h"
 #include "user/units.h"
@@ -18,12 +19,27 @@ static const char *reason_of(const struct journal_record *record)
 	return record->detail ? record->detail : record->reason;
 }
 
+static void format_value(const char *text, uint64_t bytes, char *buf, size_t len)
+{
+	if (text)
+		text_escape(text, strlen(text), buf, len);
+	else
+		units_format_bytes(bytes, buf, len);
+}
+
+static bool is_change(const struct journal_record *record)
+{
+	if (record->old_text && record->new_text)
+		return strcmp(record->old_text, record->new_text) != 0;
+	return record->old_bytes != record->new_bytes;
+}
+
 static void change_line(const struct journal_record *record, const char *name)
 {
-	char old[32], new[32], took[32], when[64] = "";
+	char old[CGBPF_VALUE_LEN], new[CGBPF_VALUE_LEN], took[32], when[64] = "";
 
-	units_format_bytes(record->old_bytes, old, sizeof(old));
-	units_format_bytes(record->new_bytes, new, sizeof(new));
+	format_value(record->old_text, record->old_bytes, old, sizeof(old));
+	format_value(record->new_text, record->new_bytes, new, sizeof(new));
 	if (record->has_times && record->times.effective_ns)
 		snprintf(when, sizeof(when), " [%s after the kernel's event]",
 			 units_format_duration(record->times.effective_ns, took, sizeof(took)));
@@ -34,7 +50,7 @@ static void change_line(const struct journal_record *record, const char *name)
 
 static void line(const struct journal_record *record)
 {
-	char name[256] = "", owner[256], comm[64] = "", value[32];
+	char name[256] = "", owner[256], comm[64] = "", value[CGBPF_VALUE_LEN];
 	const char *event = journal_event_name(record->event);
 
 	if (record->cgroup)
@@ -52,8 +68,8 @@ static void line(const struct journal_record *record)
 			    strcmp(owner, "/") == 0 ? "the machine" : owner);
 		break;
 	case JOURNAL_FOREIGN_WRITE:
-		log_warning("%s: %s was set to %s by %u (%s): %s, %s", name, record->knob,
-			    units_format_bytes(record->new_bytes, value, sizeof(value)),
+		format_value(record->new_text, record->new_bytes, value, sizeof(value));
+		log_warning("%s: %s was set to %s by %u (%s): %s, %s", name, record->knob, value,
 			    record->pid, comm, record->answer, reason_of(record));
 		break;
 	case JOURNAL_EVENTS_LOST:
@@ -68,7 +84,7 @@ static void line(const struct journal_record *record)
 		log_debug("%s %s", event, name);
 		break;
 	default:
-		if (record->knob && record->old_bytes != record->new_bytes)
+		if (record->knob && is_change(record))
 			change_line(record, name);
 		else
 			log_info("%s: %s%s%s", name, event, reason_of(record) ? ": " : "",
@@ -86,6 +102,17 @@ void report(struct controller *controller, const struct journal_record *record)
 	copy.is_dry_run = controller->apply.is_dry_run;
 	journal__write(controller->journal, &copy);
 	line(&copy);
+}
+
+void report_texts(struct journal_record *record, uint32_t knob, const char *old_text,
+		  const char *new_text)
+{
+	record->knob = knob_name(knob);
+	record->old_text = old_text;
+	record->new_text = new_text;
+	if (knob == CGBPF_KNOB_MEMORY_MAX && !units_parse_limit(old_text, &record->old_bytes) &&
+	    !units_parse_limit(new_text, &record->new_bytes))
+		record->old_text = record->new_text = NULL;
 }
 
 struct journal_record report_about(const struct group *group, enum journal_event event)

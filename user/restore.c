@@ -3,43 +3,119 @@
 #include "user/restore.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "user/cgfs.h"
+#include "user/knob.h"
 #include "user/ledger.h"
+#include "user/quota.h"
 #include "user/units.h"
+
+/* What stands on another's shoulders goes back before it. */
+static const int stages[CGBPF_KNOB_MAX] = {
+	[CGBPF_KNOB_CPU_MAX_BURST] = 1, /* within the quota that it had */
+};
+
+#define STAGES 2
+
+static int put_back_memory(const struct apply *apply, int dir_fd,
+			   const struct cgbpf_ledger_key *key,
+			   const struct cgbpf_ledger_entry *entry, bool is_forced)
+{
+	uint64_t original;
+	int err = units_parse_limit(entry->original, &original);
+
+	if (!err && !is_forced)
+		err = apply__make_room(apply, dir_fd, original);
+	return err ? err : apply__write(apply, key->cgroup_id, dir_fd, entry->original);
+}
+
+/* Without a record of its own it is lowered under one that ends with it. */
+static int set_burst(const struct apply *apply, int dir_fd, uint64_t id, const char *standing,
+		     uint64_t most_us)
+{
+	struct cgbpf_ledger_key key = {.cgroup_id = id, .knob = CGBPF_KNOB_CPU_MAX_BURST};
+	struct cgbpf_ledger_entry entry;
+	bool is_recorded = !ledger__get(apply->ledger_fd, &key, &entry);
+	uint64_t burst_us;
+	char value[24];
+	int fd, err = knob__open(dir_fd, key.knob, &fd);
+
+	if (err)
+		return err;
+	if (is_recorded && !units_parse_limit(entry.original, &burst_us) && burst_us < most_us)
+		most_us = burst_us;
+	snprintf(value, sizeof(value), "%" PRIu64, most_us);
+	err = apply__remember_knob(apply, &key, standing, "");
+	if (!err)
+		err = apply__set(apply, &key, fd, value, NULL);
+	if (!is_recorded)
+		apply__forget_knob(apply, &key);
+	close(fd);
+	return err;
+}
+
+static int put_back_text(const struct apply *apply, int dir_fd, const struct cgbpf_ledger_key *key,
+			 const struct cgbpf_ledger_entry *entry)
+{
+	struct cgbpf_ledger_key burst_key = {key->cgroup_id, CGBPF_KNOB_CPU_MAX_BURST, 0};
+	char burst[CGBPF_VALUE_LEN];
+	struct quota quota;
+	uint64_t burst_us;
+	int fd, err;
+
+	/* A quota under the burst is refused (tg_set_cfs_bandwidth() in kernel/sched/core.c). */
+	if (key->knob == CGBPF_KNOB_CPU_MAX && !quota_parse(entry->original, &quota) &&
+	    !knob__read(dir_fd, &burst_key, burst, sizeof(burst)) &&
+	    !units_parse_limit(burst, &burst_us) && burst_us > quota.quota_us) {
+		err = set_burst(apply, dir_fd, key->cgroup_id, burst, quota.quota_us);
+		if (err)
+			return err;
+	}
+	err = knob__open(dir_fd, key->knob, &fd);
+	if (err)
+		return err;
+	err = apply__set(apply, key, fd, entry->original, NULL);
+	close(fd);
+	return err;
+}
 
 static enum restored put_back(const struct apply *apply, int dir_fd,
 			      const struct cgbpf_ledger_key *key,
 			      const struct cgbpf_ledger_entry *entry, bool is_forced,
 			      struct restored_limit *limit)
 {
-	char now[CGBPF_VALUE_LEN];
-	uint64_t original;
-	int err = cgfs_read(dir_fd, "memory.max", now, sizeof(now));
+	int err = knob__read(dir_fd, key, limit->before, sizeof(limit->before));
 
 	if (cgfs_is_gone(err))
 		return RESTORED_GONE;
-	if (err || units_parse_limit(now, &limit->before_bytes))
-		return RESTORED_FAILED;
-	limit->after_bytes = limit->before_bytes;
-	if (strcmp(now, entry->original) == 0)
-		return RESTORED_UNCHANGED;
-	if (!ledger_is_ours(entry, now) && !is_forced)
-		return RESTORED_NOT_OURS;
-	err = units_parse_limit(entry->original, &original);
-	if (!err && !is_forced)
-		err = apply__make_room(apply, dir_fd, original);
-	if (!err)
-		err = apply__write(apply, key->cgroup_id, dir_fd, entry->original);
 	if (err)
-		return cgfs_is_gone(err) ? RESTORED_GONE
-		       : err == -EBUSY	 ? RESTORED_IN_USE
-					 : RESTORED_FAILED;
-	units_parse_limit(entry->original, &limit->after_bytes);
+		return RESTORED_FAILED;
+	strcpy(limit->after, limit->before);
+	if (strcmp(limit->before, entry->original) == 0)
+		return RESTORED_UNCHANGED;
+	if (!ledger_is_ours(entry, limit->before) && !is_forced)
+		return RESTORED_NOT_OURS;
+	err = key->knob == CGBPF_KNOB_MEMORY_MAX
+		      ? put_back_memory(apply, dir_fd, key, entry, is_forced)
+		      : put_back_text(apply, dir_fd, key, entry);
+	if (err)
+		return cgfs_is_gone(err) || err == -ENXIO ? RESTORED_GONE
+		       : err == -EBUSY			  ? RESTORED_IN_USE
+							  : RESTORED_FAILED;
+	strcpy(limit->after, entry->original);
 	return RESTORED_BACK;
+}
+
+static bool is_file(uint32_t knob)
+{
+	return knob == CGBPF_KNOB_MEMORY_MAX || knob == CGBPF_KNOB_CPU_MAX ||
+	       knob == CGBPF_KNOB_CPU_MAX_BURST || knob == CGBPF_KNOB_CPU_WEIGHT ||
+	       knob == CGBPF_KNOB_IO_MAX;
 }
 
 enum restored restore__one(const struct apply *apply, int root_fd,
@@ -51,7 +127,7 @@ enum restored restore__one(const struct apply *apply, int root_fd,
 	enum restored outcome;
 	int fd, err;
 
-	if (entry->version != CGBPF_ABI_VERSION || key->knob != CGBPF_KNOB_MEMORY_MAX)
+	if (entry->version != CGBPF_ABI_VERSION || !is_file(key->knob))
 		return RESTORED_FAILED;
 	err = cgfs_open_id(root_fd, key->cgroup_id, &fd);
 	if (err) {
@@ -66,17 +142,15 @@ enum restored restore__one(const struct apply *apply, int root_fd,
 	return outcome;
 }
 
-enum restored restore__id(const struct apply *apply, int root_fd, uint64_t id,
-			  struct restored_limit *ret_limit)
+enum restored restore__key(const struct apply *apply, int root_fd,
+			   const struct cgbpf_ledger_key *key, struct restored_limit *ret_limit)
 {
-	struct cgbpf_ledger_key key = {.cgroup_id = id, .knob = CGBPF_KNOB_MEMORY_MAX};
 	struct cgbpf_ledger_entry entry;
 
-	if (apply->is_dry_run || ledger__get(apply->ledger_fd, &key, &entry)) {
-		*ret_limit = (struct restored_limit){};
+	*ret_limit = (struct restored_limit){};
+	if (apply->is_dry_run || ledger__get(apply->ledger_fd, key, &entry))
 		return RESTORED_UNCHANGED;
-	}
-	return restore__one(apply, root_fd, &key, &entry, false, ret_limit);
+	return restore__one(apply, root_fd, key, &entry, false, ret_limit);
 }
 
 struct all {
@@ -85,6 +159,7 @@ struct all {
 	bool is_forced;
 	restore_report tell;
 	void *context;
+	int stage;
 	int left_cnt;
 };
 
@@ -93,10 +168,12 @@ static int restore_entry(void *context, const struct cgbpf_ledger_key *key,
 {
 	struct all *all = context;
 	enum restored outcome;
-	struct restored_limit limit;
+	struct restored_limit limit = {};
 	char *path = NULL;
 	int fd;
 
+	if ((key->knob < CGBPF_KNOB_MAX ? stages[key->knob] : 0) != all->stage)
+		return 0;
 	if (!cgfs_open_id(all->root_fd, key->cgroup_id, &fd)) {
 		cgfs_path(all->root_fd, fd, &path);
 		close(fd);
@@ -111,8 +188,11 @@ static int restore_entry(void *context, const struct cgbpf_ledger_key *key,
 int restore__all(const struct apply *apply, int root_fd, bool is_forced, restore_report tell,
 		 void *context)
 {
-	struct all all = {apply, root_fd, is_forced, tell, context, 0};
-	int err = ledger__each(apply->ledger_fd, restore_entry, &all);
+	struct all all = {apply, root_fd, is_forced, tell, context, 0, 0};
+	int err = 0;
+
+	for (; all.stage < STAGES && !err; all.stage++)
+		err = ledger__each(apply->ledger_fd, restore_entry, &all);
 
 	return err ? err : all.left_cnt;
 }

@@ -19,9 +19,9 @@ enum restored {
 	RESTORED_FAILED = 6, /* could not be read or written: left, the entry stays */
 };
 
-/* The limit as found and as it stands now; both 0 when the cgroup is gone. */
+/* The value as found and as it stands now; both empty when the cgroup is gone. */
 struct restored_limit {
-	uint64_t before_bytes, after_bytes;
+	char before[CGBPF_VALUE_LEN], after[CGBPF_VALUE_LEN];
 };
 
 /* FORCED: the original goes back
@@ -31,9 +31,9 @@ enum restored restore__one(const struct apply *apply, int root_fd,
 			   const struct cgbpf_ledger_entry *entry, bool is_forced,
 			   struct restored_limit *ret_limit);
 
-/* The same by id, never forced; RESTORED_UNCHANGED where nothing is recorded. */
-enum restored restore__id(const struct apply *apply, int root_fd, uint64_t id,
-			  struct restored_limit *ret_limit);
+/* The same by key, never forced; RESTORED_UNCHANGED where nothing is recorded. */
+enum restored restore__key(const struct apply *apply, int root_fd,
+			   const struct cgbpf_ledger_key *key, struct restored_limit *ret_limit);
 
 /* What became of one entry; PATH is "?" when the cgroup is gone. */
 typedef void (*restore_report)(void *context, const char *path, const struct cgbpf_ledger_key *key,

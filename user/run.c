@@ -13,6 +13,7 @@
 
 #include "user/cgfs.h"
 #include "user/controller.h"
+#include "user/knob.h"
 #include "user/log.h"
 #include "user/loop.h"
 #include "user/params.h"
@@ -66,9 +67,6 @@ static void tell(struct controller *controller, bool is_left_over, const char *p
 		.cgroup = path,
 		.cgroup_id = key->cgroup_id,
 		.target = entry->target,
-		.knob = "memory.max",
-		.new_bytes = limit->after_bytes,
-		.old_bytes = limit->before_bytes,
 	};
 	enum reason reason;
 	char shown[256];
@@ -76,15 +74,17 @@ static void tell(struct controller *controller, bool is_left_over, const char *p
 	if (outcome == RESTORED_GONE || outcome == RESTORED_UNCHANGED)
 		return;
 	reason = is_left_over && outcome == RESTORED_BACK ? REASON_CRASH : reasons[outcome];
+	report_texts(&record, key->knob, limit->before, limit->after);
 	record.reason = reason_name(reason);
 	record.detail = reason_sentence(reason);
 	report(controller, &record);
 	if (outcome == RESTORED_IN_USE || outcome == RESTORED_FAILED)
 		log_warning(
-			"%s: memory.max stays; its original %s is in the ledger: run 'cgbpf "
+			"%s: %s stays; its original %s is in the ledger: run 'cgbpf "
 			"restore' when less is in use ('--force' sets it now, and the kernel may "
 			"kill)",
-			text_escape(path, strlen(path), shown, sizeof(shown)), entry->original);
+			text_escape(path, strlen(path), shown, sizeof(shown)), knob_name(key->knob),
+			entry->original);
 }
 
 static void tell_restored(void *context, const char *path, const struct cgbpf_ledger_key *key,
