@@ -25,13 +25,14 @@ USER_SRC := $(wildcard user/*.c)
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
 LIB_OBJ := $(filter-out $(BUILD)/user/main.o,$(USER_OBJ))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
-TOOLS := $(patsubst tests/fixtures/%.c,$(BUILD)/%,$(wildcard tests/fixtures/*.c)) \
+LAB := $(patsubst bench/workloads/%.c,$(BUILD)/lab/%,$(wildcard bench/workloads/*.c))
+TOOLS := $(patsubst tests/fixtures/%.c,$(BUILD)/%,$(wildcard tests/fixtures/*.c)) $(LAB) \
 	$(patsubst bench/%.c,$(BUILD)/bench/%,$(filter-out %.bpf.c,$(wildcard bench/*.c)))
 
 say = @printf '  %-2s %s\n' $(1) $(2)
 Q := @
 
-.PHONY: all tools unit unit-asan test test-matrix demo bench lint format install clean help vmlinux fuzz
+.PHONY: all tools lab unit unit-asan test test-matrix demo bench lint format install clean help vmlinux fuzz
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -94,7 +95,19 @@ $(BUILD)/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -o $@ $< -lbpf -lelf -lz -ljansson -lpthread
 
+# Static, so that a container needs nothing else.
+$(BUILD)/lab/%: bench/workloads/%.c bench/workloads/twin.h
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -static -o $@ $< -lpthread
+
+$(BUILD)/lab/Dockerfile: bench/workloads/Dockerfile
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+
 tools: $(TOOLS) ## the workloads of tests and bench
+
+lab: $(LAB) $(BUILD)/lab/Dockerfile ## the three workloads as static programs, and what their image is made of
 
 unit: $(UNIT) ## unit tests, on this machine
 	$(Q)scripts/unit $(BUILD)/unit
@@ -136,6 +149,6 @@ install: cgbpf ## to $(DESTDIR)$(PREFIX)
 	install -D -m 755 cgbpf $(DESTDIR)$(PREFIX)/sbin/cgbpf
 
 clean: ## all that was built; kernels and packages stay
-	rm -rf cgbpf $(BUILD)/cgbpf* $(BUILD)/bpf $(BUILD)/user $(BUILD)/unit $(BUILD)/bench/[a-z]* $(BUILD)/asan $(TOOLS)
+	rm -rf cgbpf $(BUILD)/cgbpf* $(BUILD)/bpf $(BUILD)/user $(BUILD)/unit $(BUILD)/bench/[a-z]* $(BUILD)/asan $(BUILD)/lab $(TOOLS)
 
 -include $(BPF_OBJ:.o=.d) $(USER_OBJ:.o=.d) $(UNIT:=.d)
