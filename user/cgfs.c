@@ -206,12 +206,11 @@ int cgfs_read_bytes(int dir_fd, const char *file, uint64_t *ret_bytes)
 	return err ? err : units_parse_limit(text, ret_bytes);
 }
 
-/* One value of a flat keyed file; 0 where the key is missing. */
-static uint64_t stat_value(const char *stat, const char *key)
+uint64_t cgfs_stat_value(const char *text, const char *key)
 {
 	size_t len = strlen(key);
 
-	for (const char *line = stat; line; line = strchr(line, '\n')) {
+	for (const char *line = text; line; line = strchr(line, '\n')) {
 		line += *line == '\n';
 		if (strncmp(line, key, len) == 0 && line[len] == ' ')
 			return strtoull(line + len + 1, NULL, 10);
@@ -231,11 +230,12 @@ int cgfs_look(int dir_fd, struct memory_look *ret_look)
 		err = cgfs_read(dir_fd, "memory.stat", stat, sizeof(stat));
 	if (err)
 		return err;
-	look.file_bytes = stat_value(stat, "inactive_file") + stat_value(stat, "active_file");
+	look.file_bytes =
+		cgfs_stat_value(stat, "inactive_file") + cgfs_stat_value(stat, "active_file");
 	if (look.file_bytes > look.current_bytes)
 		look.file_bytes = look.current_bytes;
 	/* Pages on their way to the disk are page cache, and not free yet. */
-	unmoved = stat_value(stat, "file_dirty") + stat_value(stat, "file_writeback");
+	unmoved = cgfs_stat_value(stat, "file_dirty") + cgfs_stat_value(stat, "file_writeback");
 	look.fixed_bytes = look.current_bytes - look.file_bytes;
 	look.fixed_bytes += unmoved < look.file_bytes ? unmoved : look.file_bytes;
 	*ret_look = look;

@@ -38,6 +38,9 @@ int cgfs_read(int dir_fd, const char *file, char *buf, size_t len);
 /* A limit or a count; "max" is UINT64_MAX. */
 int cgfs_read_bytes(int dir_fd, const char *file, uint64_t *ret_bytes);
 
+/* One value of a flat keyed file's text; 0 where the key is missing. */
+uint64_t cgfs_stat_value(const char *text, const char *key);
+
 /* What memory.current and memory.stat say of a cgroup and all below it, in bytes. */
 struct memory_look {
 	uint64_t current_bytes;

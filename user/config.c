@@ -111,6 +111,7 @@ static int load_target(struct reader *reader, yaml_node_t *node, const struct co
 	int err;
 
 	target->memory = config->memory_defaults;
+	target->psi = config->psi;
 	target->line = node->start_mark.line + 1;
 	target->column = node->start_mark.column + 1;
 	err = schema_set_fallbacks(PLACE_TARGET, target);
@@ -169,6 +170,7 @@ static int set_fallbacks(struct config *config)
 {
 	int err = schema_set_fallbacks(PLACE_MACHINE, config);
 
+	err = err ?: schema_set_fallbacks(PLACE_SAMPLES, &config->samples);
 	return err ?: schema_set_fallbacks(PLACE_MEMORY, &config->memory_defaults);
 }
 

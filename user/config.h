@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "user/psi.h"
+
 #define CONFIG_MAX_FILE_BYTES (1U << 20)
 #define CONFIG_NAME_MAX 63 /* bytes of a target's name; fits CGBPF_TARGET_LEN */
 
@@ -37,12 +39,24 @@ struct memory_config {
 	uint32_t watermark_ppm;
 };
 
+/* Of a second's time in which some task waited; 0: not watched. */
+struct psi_config {
+	uint32_t some_ppm[PSI_RESOURCES];
+};
+
+struct samples_config {
+	uint64_t interval_ns;
+	uint64_t rotate_bytes; /* a file that is this long is moved away */
+	uint64_t keep; /* so many old ones */
+};
+
 struct target_config {
 	char name[CONFIG_NAME_MAX + 1];
 	enum target_kind kind;
 	char *match; /* the path, glob, container, pid or unit as written; owned */
 	enum foreign_policy on_foreign_write;
 	struct memory_config memory; /* with the defaults filled in */
+	struct psi_config psi; /* as the machine's, where not given */
 	unsigned int line, column; /* where the target stands in the file, from 1 */
 };
 
@@ -51,6 +65,8 @@ struct config {
 	uint32_t reserve_ppm; /* of the machine's memory; used when reserve_bytes is 0 */
 	uint64_t reserve_bytes;
 	struct memory_config memory_defaults;
+	struct psi_config psi; /* of the machine, and of targets that say nothing else */
+	struct samples_config samples;
 	struct target_config *targets; /* owned */
 	size_t targets_cnt;
 };

@@ -11,6 +11,7 @@
 
 #define SIZE "a size such as 64M"
 #define TIME "a time such as 20ms"
+#define SHARE "a percentage such as 10%"
 #define AT(type, member) .offset = offsetof(struct type, member)
 
 const struct schema_key schema_keys[] = {
@@ -18,10 +19,15 @@ const struct schema_key schema_keys[] = {
 	 .sentence = "What is true of the whole machine."},
 	{PLACE_FILE, "defaults", SHAPE_MAPPING, PLACE_DEFAULTS,
 	 .sentence = "What targets have that say nothing else."},
+	{PLACE_FILE, "psi", SHAPE_MAPPING, PLACE_PSI, AT(config, psi),
+	 .sentence =
+		 "Pressure worth a word in the journal: of the machine, and of targets that say "
+		 "nothing else."},
+	{PLACE_FILE, "samples", SHAPE_MAPPING, PLACE_SAMPLES, AT(config, samples),
+	 .sentence = "How `run --samples` samples."},
 	{PLACE_FILE, "targets", SHAPE_LIST, PLACE_TARGET, .unit = "a list of mappings",
 	 .sentence = "What to govern; at least one."},
 	{PLACE_FILE, "ml", .shape = SHAPE_LATER},
-	{PLACE_FILE, "psi", .shape = SHAPE_LATER},
 	{PLACE_FILE, "tree", .shape = SHAPE_LATER},
 
 	{PLACE_MACHINE, "reserve", SHAPE_VALUE, .parse = schema_read_reserve, .min = "0%",
@@ -60,7 +66,8 @@ const struct schema_key schema_keys[] = {
 	{PLACE_TARGET, "io", .shape = SHAPE_LATER},
 	{PLACE_TARGET, "priority", .shape = SHAPE_LATER},
 	{PLACE_TARGET, "pids", .shape = SHAPE_LATER},
-	{PLACE_TARGET, "psi", .shape = SHAPE_LATER},
+	{PLACE_TARGET, "psi", SHAPE_MAPPING, PLACE_PSI, AT(target_config, psi),
+	 .sentence = "The same for its cgroups alone."},
 
 	{PLACE_MEMORY, "soft", SHAPE_VALUE, .parse = schema_read_size,
 	 AT(memory_config, soft_bytes), .min = "1M", .max = "1024T", .unit = SIZE,
@@ -84,6 +91,26 @@ const struct schema_key schema_keys[] = {
 	 AT(memory_config, return_after_ns), .min = "10ms", .max = "24h", .fallback = "60s",
 	 .unit = TIME,
 	 .sentence = "How long use must stay low before the limit returns toward soft."},
+
+	{PLACE_PSI, "cpu", SHAPE_VALUE, .parse = schema_read_percent,
+	 AT(psi_config, some_ppm[PSI_CPU]), .min = "0%", .max = "100%", .unit = SHARE,
+	 .sentence = "Of a second's time some task waited for a CPU; 0%: not watched."},
+	{PLACE_PSI, "memory", SHAPE_VALUE, .parse = schema_read_percent,
+	 AT(psi_config, some_ppm[PSI_MEMORY]), .min = "0%", .max = "100%", .unit = SHARE,
+	 .sentence = "The same for memory: reclaim, refaults, compaction."},
+	{PLACE_PSI, "io", SHAPE_VALUE, .parse = schema_read_percent,
+	 AT(psi_config, some_ppm[PSI_IO]), .min = "0%", .max = "100%", .unit = SHARE,
+	 .sentence = "The same for a block device."},
+
+	{PLACE_SAMPLES, "interval", SHAPE_VALUE, .parse = schema_read_time,
+	 AT(samples_config, interval_ns), .min = "100ms", .max = "1h", .fallback = "1s",
+	 .unit = TIME, .sentence = "From one line of a cgroup to its next."},
+	{PLACE_SAMPLES, "rotate_at", SHAPE_VALUE, .parse = schema_read_size,
+	 AT(samples_config, rotate_bytes), .min = "4K", .max = "1T", .fallback = "64M",
+	 .unit = SIZE, .sentence = "A file that has become this long is moved to FILE.1."},
+	{PLACE_SAMPLES, "keep", SHAPE_VALUE, .parse = schema_read_number, AT(samples_config, keep),
+	 .min = "1", .max = "1000", .fallback = "4", .unit = "a number such as 4",
+	 .sentence = "How many old files stay."},
 	{.key = NULL},
 };
 

@@ -15,6 +15,8 @@ enum schema_place {
 	PLACE_DEFAULTS = 3, /* struct config */
 	PLACE_TARGET = 4, /* struct target_config */
 	PLACE_MEMORY = 5, /* struct memory_config */
+	PLACE_PSI = 20, /* struct psi_config */
+	PLACE_SAMPLES = 21, /* struct samples_config */
 };
 
 enum schema_shape {

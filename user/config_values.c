@@ -57,6 +57,13 @@ int schema_read_size(const struct schema_key *key, const char *text, void *at, c
 	return parse_within(key, text, units_parse_bytes, at);
 }
 
+int schema_read_number(const struct schema_key *key, const char *text, void *at,
+		       const char **ret_why)
+{
+	(void)ret_why;
+	return parse_within(key, text, parse_number, at);
+}
+
 int schema_read_time(const struct schema_key *key, const char *text, void *at, const char **ret_why)
 {
 	(void)ret_why;

@@ -14,6 +14,8 @@ int schema_read_size(const struct schema_key *key, const char *text, void *at,
 		     const char **ret_why); /* uint64_t, bytes */
 int schema_read_time(const struct schema_key *key, const char *text, void *at,
 		     const char **ret_why); /* uint64_t, ns */
+int schema_read_number(const struct schema_key *key, const char *text, void *at,
+		       const char **ret_why); /* uint64_t */
 int schema_read_percent(const struct schema_key *key, const char *text, void *at,
 			const char **ret_why); /* uint32_t, parts per million */
 int schema_read_reserve(const struct schema_key *key, const char *text, void *at,

@@ -17,6 +17,7 @@
 #include "user/loader.h"
 #include "user/pool.h"
 #include "user/rescue.h"
+#include "user/samples.h"
 #include "user/target.h"
 
 struct summary {
@@ -37,6 +38,7 @@ struct controller {
 	struct answerer answerer;
 	struct rescue *rescue;
 	struct journal *journal;
+	struct samples *samples; /* NULL: not asked for */
 	struct summary summary;
 	int root_fd, signal_fd;
 	bool is_blind;

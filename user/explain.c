@@ -36,6 +36,9 @@ static const struct {
 	[REASON_UNREADABLE] = {"unreadable", "the cgroup's files cannot be read or written"},
 	[REASON_MAKER] = {"maker", "set by whoever made the cgroup: taken as its original"},
 	[REASON_FORCED] = {"forced", "put back although in use: the kernel may kill"},
+	[REASON_OWN_LIMIT] = {"own_limit", "held by its own limit more than by others"},
+	[REASON_CONTENTION] = {"contention",
+			       "others want the same, more than its own limit holds it"},
 };
 
 static enum reason known(enum reason reason)

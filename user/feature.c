@@ -64,8 +64,8 @@ static const struct feature_row table[FEATURE_MAX] = {
 			     "limits return only below use, page cache included",
 			     "none needed from 5.19 on", false, NULL},
 	[FEATURE_PSI] = {"psi", "pressure (/proc/pressure/memory)",
-			 "nothing yet: limits do not depend on pressure", "boot with psi=1", false,
-			 NULL},
+			 "no psi_spike, and samples without pressure; limits do not depend on it",
+			 "boot with psi=1", false, NULL},
 };
 
 const struct feature_row *feature_row(enum feature feature)

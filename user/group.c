@@ -55,6 +55,7 @@ int groups__add(struct groups *groups, struct group *group)
 	group->next = *bucket;
 	*bucket = group;
 	groups->cnt++;
+	groups->changed_cnt++;
 	return 0;
 }
 
@@ -77,6 +78,7 @@ struct group *groups__take(struct groups *groups, uint64_t id)
 	if (group) {
 		*link = group->next;
 		groups->cnt--;
+		groups->changed_cnt++;
 	}
 	return group;
 }
@@ -103,6 +105,7 @@ void group__free(struct group *group)
 		close(group->dir_fd);
 	if (group->max_fd >= 0)
 		close(group->max_fd);
+	free(group->sample);
 	free(group->path);
 	free(group);
 }

@@ -42,6 +42,7 @@ struct group {
 	bool is_hard_said;
 	enum reason refused; /* said last, and when */
 	uint64_t refused_ns;
+	void *sample; /* of samples.c: what was read last; NULL where nobody asked */
 	struct group *next;
 };
 
@@ -49,6 +50,7 @@ struct groups {
 	pthread_mutex_t lock; /* priority inheriting: the rescuer waits for nobody of lower rank */
 	struct group **buckets;
 	size_t cnt;
+	uint64_t changed_cnt; /* how often one came or went */
 };
 
 int groups__init(struct groups *groups);

@@ -16,7 +16,7 @@
 #include <time.h>
 
 /* ASCII only: a C1 control (U+009B opens an escape sequence) must not reach a terminal raw. */
-#define DUMP_FLAGS (JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII)
+#define DUMP_FLAGS (JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9))
 
 struct journal {
 	struct lines *lines; /* NULL: records go nowhere */
@@ -42,6 +42,7 @@ static const char *const event_names[JOURNAL_EVENT_MAX] = {
 	[JOURNAL_SIGHTED] = "sighted",
 	[JOURNAL_RELOADED] = "reloaded",
 	[JOURNAL_WRITE_FAILED] = "write_failed",
+	[JOURNAL_PSI_SPIKE] = "psi_spike",
 	[JOURNAL_CPU_THROTTLED] = "cpu_throttled",
 	[JOURNAL_IO_THROTTLED] = "io_throttled",
 };
@@ -119,17 +120,16 @@ static void add_given_number(struct draft *draft, const char *key, uint64_t numb
 		add_number(draft, key, number);
 }
 
-static void add_now(struct draft *draft)
+void journal_stamp(char stamp[JOURNAL_STAMP_LEN])
 {
-	char date[32] = "", stamp[64];
+	char date[32] = "";
 	struct timespec now;
 	struct tm utc;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (gmtime_r(&now.tv_sec, &utc))
 		strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
-	snprintf(stamp, sizeof(stamp), "%s.%06ldZ", date, now.tv_nsec / 1000);
-	add(draft, "ts", json_string(stamp));
+	snprintf(stamp, JOURNAL_STAMP_LEN, "%s.%06ldZ", date, now.tv_nsec / 1000);
 }
 
 static void add_times(struct draft *draft, const struct journal_times *times)
@@ -159,14 +159,39 @@ static void add_oom(struct draft *draft, const struct journal_record *record)
 	add_text(draft, "victim_comm", record->victim_comm);
 }
 
+static void add_share(struct draft *draft, const char *key, uint32_t ppm)
+{
+	add(draft, key, json_real(ppm / 1e6));
+}
+
+static void add_pressure(struct draft *draft, const struct journal_pressure *pressure)
+{
+	if (!pressure)
+		return;
+	add_text(draft, "resource", pressure->resource);
+	add_text(draft, "kind", "some");
+	add_share(draft, "share", pressure->some_ppm);
+	add_share(draft, "full_share", pressure->full_ppm);
+	add_share(draft, "threshold", pressure->threshold_ppm);
+	add_number(draft, "interval_ms", pressure->interval_ns / 1000000);
+	if (pressure->is_brief)
+		add(draft, "brief", json_true());
+	if (!pressure->has_split)
+		return;
+	add_share(draft, "own_limit_share", pressure->own_ppm);
+	add_share(draft, "contention_share", pressure->some_ppm - pressure->own_ppm);
+}
+
 /* The record without its newline; the caller frees. NULL when memory is short. */
 static char *record_dump(const struct journal_record *record)
 {
 	json_auto_t *object = json_object();
 	struct draft draft = {.object = object};
+	char stamp[JOURNAL_STAMP_LEN];
 	bool is_exact;
 
-	add_now(&draft);
+	journal_stamp(stamp);
+	add(&draft, "ts", json_string(stamp));
 	add_text(&draft, "event", journal_event_name(record->event));
 	is_exact = add_text(&draft, "cgroup", record->cgroup);
 	add_text(&draft, "target", record->target);
@@ -195,6 +220,7 @@ static char *record_dump(const struct journal_record *record)
 	add_text(&draft, "comm", record->comm);
 	add_text(&draft, "value", record->value);
 	add_text(&draft, "answer", record->answer);
+	add_pressure(&draft, record->pressure);
 	if (record->has_count)
 		add_number(&draft, "count", record->count);
 	return draft.err ? NULL : json_dumps(object, DUMP_FLAGS);

@@ -28,12 +28,23 @@ enum journal_event {
 	JOURNAL_WRITE_FAILED = 17,
 	JOURNAL_CPU_THROTTLED = 18,
 	JOURNAL_IO_THROTTLED = 19,
+	JOURNAL_PSI_SPIKE = 20,
 	JOURNAL_EVENT_MAX
 };
 
 /* Nanoseconds since the kernel event; 0: not reached. */
 struct journal_times {
 	uint64_t received_ns, decided_ns, written_ns, effective_ns;
+};
+
+/* Shares of time, in parts per million. */
+struct journal_pressure {
+	const char *resource; /* "cpu", "memory", "io" */
+	uint32_t threshold_ppm, some_ppm, full_ppm;
+	uint64_t interval_ns; /* in which it was measured */
+	bool is_brief; /* it was over before that: some_ppm is the least it was */
+	bool has_split; /* of some_ppm, so much is due to the cgroup's own limit */
+	uint32_t own_ppm;
 };
 
 /* All strings are raw (untrusted) and borrowed for the call; NULL or 0: the key is left out. */
@@ -69,6 +80,7 @@ struct journal_record {
 	const char *comm;
 	const char *value; /* what was written */
 	const char *answer; /* "obey", "reassert", "adopt" */
+	const struct journal_pressure *pressure; /* psi_spike; borrowed; NULL: none */
 	/* events_lost, started, stopped */
 	uint64_t count;
 	bool has_count;
@@ -94,6 +106,10 @@ int journal__reopen(struct journal *journal);
 void journal__write(struct journal *journal, const struct journal_record *record);
 uint64_t journal__dropped(const struct journal *journal);
 void journal__close(struct journal *journal);
+
+/* The time of now, as every record has it: RFC 3339, UTC, microseconds. */
+#define JOURNAL_STAMP_LEN 64
+void journal_stamp(char stamp[JOURNAL_STAMP_LEN]);
 
 const char *journal_event_name(enum journal_event event); /* "soft_limit_raised" … */
 

@@ -19,6 +19,7 @@
 #include "user/docker.h"
 #include "user/log.h"
 #include "user/params.h"
+#include "user/pressure.h"
 
 #define ERROR_LEN 1024
 /* Records of the notes ring taken in one go; whoever makes them faster than they are read keeps
@@ -32,6 +33,8 @@ enum source {
 	FROM_CALM,
 	FROM_DURATION,
 	FROM_BLIND,
+	FROM_PRESSURE,
+	FROM_SAMPLES,
 	SOURCES
 };
 
@@ -40,6 +43,8 @@ struct loop {
 	const struct run_options *options;
 	struct ring_buffer *notes;
 	struct blind *blind;
+	struct pressure *pressure;
+	uint64_t followed_cnt; /* changes of the governed cgroups that pressure knows of */
 	int epoll_fd, signal_fd, calm_fd, duration_fd;
 	uint64_t calm_period_ns; /* 0: nothing to give back, the timer rests */
 	uint64_t urgent_lost_cnt, note_lost_cnt; /* told so far */
@@ -189,6 +194,7 @@ static void on_signals(struct loop *loop)
 		}
 		reload(loop->controller, loop->options);
 		calm(loop);
+		pressure__follow(loop->pressure);
 	}
 }
 
@@ -220,6 +226,12 @@ static void dispatch(struct loop *loop, enum source source)
 	case FROM_BLIND:
 		blind__handle(loop->blind, loop->controller);
 		break;
+	case FROM_PRESSURE:
+		pressure__on_timer(loop->pressure);
+		break;
+	case FROM_SAMPLES:
+		samples__tick(loop->controller->samples, &loop->controller->groups);
+		break;
 	case SOURCES:
 		break;
 	}
@@ -227,6 +239,7 @@ static void dispatch(struct loop *loop, enum source source)
 
 static int watch(struct loop *loop)
 {
+	const struct samples *samples = loop->controller->samples;
 	int fds[SOURCES] = {
 		[FROM_SIGNALS] = loop->signal_fd,
 		[FROM_NOTES] = ring_buffer__epoll_fd(loop->notes),
@@ -234,12 +247,14 @@ static int watch(struct loop *loop)
 		[FROM_CALM] = loop->calm_fd,
 		[FROM_DURATION] = loop->duration_fd,
 		[FROM_BLIND] = blind__fd(loop->blind),
+		[FROM_PRESSURE] = pressure__timer_fd(loop->pressure),
+		[FROM_SAMPLES] = samples ? samples__fd(samples) : -1,
 	};
 
 	for (int i = 0; i < SOURCES; i++) {
-		struct epoll_event wanted = {.events = EPOLLIN, .data.u32 = i};
+		struct epoll_event wanted = {.events = EPOLLIN, .data.u64 = i};
 
-		if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fds[i], &wanted) < 0)
+		if (fds[i] >= 0 && epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fds[i], &wanted) < 0)
 			return -errno;
 	}
 	return 0;
@@ -259,7 +274,9 @@ static int open_all(struct loop *loop)
 	loop->signal_fd = loop->controller->signal_fd;
 	loop->calm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	loop->duration_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	return watch(loop);
+	loop->followed_cnt = loop->controller->groups.changed_cnt;
+	err = pressure__open(loop->controller, loop->epoll_fd, &loop->pressure);
+	return err ? err : watch(loop);
 }
 
 int loop(struct controller *controller, const struct run_options *options)
@@ -275,11 +292,20 @@ int loop(struct controller *controller, const struct run_options *options)
 	if (!err)
 		calm(&loop);
 	while (!err && !loop.is_ending) {
-		if (epoll_wait(loop.epoll_fd, &ready, 1, -1) == 1)
-			dispatch(&loop, ready.data.u32);
+		if (epoll_wait(loop.epoll_fd, &ready, 1, -1) != 1)
+			continue;
+		if (ready.data.u64 < SOURCES)
+			dispatch(&loop, ready.data.u64);
+		else
+			pressure__on_trigger(loop.pressure, ready.data.ptr, ready.events);
+		if (controller->groups.changed_cnt == loop.followed_cnt)
+			continue;
+		loop.followed_cnt = controller->groups.changed_cnt;
+		pressure__follow(loop.pressure);
 	}
 	ring_buffer__free(loop.notes);
 	blind__close(loop.blind);
+	pressure__close(loop.pressure);
 	close(loop.epoll_fd);
 	close(loop.calm_fd);
 	close(loop.duration_fd);

@@ -140,6 +140,8 @@ void reload(struct controller *controller, const struct run_options *options)
 		log_warning("the configuration is not reloaded, the old one stays: %s", error);
 		return;
 	}
+	if (controller->samples)
+		samples__reload(controller->samples, &controller->config.samples);
 	pthread_mutex_lock(&controller->groups.lock);
 	pool__configure(&controller->pool, &controller->config);
 	pthread_mutex_unlock(&controller->groups.lock);

@@ -92,6 +92,14 @@ static void line(const struct journal_record *record)
 	}
 }
 
+static void sample_change(struct controller *controller, const struct journal_record *record)
+{
+	struct group *group = groups__find(&controller->groups, record->cgroup_id);
+
+	if (group)
+		samples__note(controller->samples, group, record);
+}
+
 void report(struct controller *controller, const struct journal_record *record)
 {
 	struct journal_record copy = *record;
@@ -102,6 +110,8 @@ void report(struct controller *controller, const struct journal_record *record)
 	copy.is_dry_run = controller->apply.is_dry_run;
 	journal__write(controller->journal, &copy);
 	line(&copy);
+	if (controller->samples && record->knob && is_change(record))
+		sample_change(controller, record);
 }
 
 void report_texts(struct journal_record *record, uint32_t knob, const char *old_text,

@@ -17,6 +17,7 @@
 #include "user/log.h"
 #include "user/loop.h"
 #include "user/params.h"
+#include "user/pressure.h"
 #include "user/protect.h"
 #include "user/restore.h"
 #include "user/text.h"
@@ -114,11 +115,14 @@ static void restore_left_over(struct controller *controller)
 		log_warning("%d limits of an earlier run are still in the ledger, ignoring", left);
 }
 
-static int cannot(const struct features *features)
+/* Pressure is needed where the configuration asks for it by name. */
+static int cannot(const struct features *features, const struct config *config)
 {
 	enum feature missing = features_missing(features);
 	const struct feature_row *row;
 
+	if (missing == FEATURE_MAX && !features->has[FEATURE_PSI] && pressure_is_wanted(config))
+		missing = FEATURE_PSI;
 	if (missing == FEATURE_MAX)
 		return 0;
 	row = feature_row(missing);
@@ -166,6 +170,16 @@ static int start(struct controller *controller, const struct run_options *option
 		log_error("run: journal %s: %s", options->journal_file, strerror(-err));
 		return EXIT_FAILED;
 	}
+	if (options->samples_file && !controller->features.has[FEATURE_PSI])
+		log_warning("the samples are without pressure: %s is missing (%s), ignoring",
+			    feature_row(FEATURE_PSI)->what, feature_row(FEATURE_PSI)->cure);
+	if (options->samples_file)
+		err = samples__open(options->samples_file, &controller->config.samples,
+				    &controller->samples);
+	if (err) {
+		log_error("run: samples %s: %s", options->samples_file, strerror(-err));
+		return EXIT_FAILED;
+	}
 	err = load(controller);
 	if (err)
 		return err;
@@ -203,6 +217,8 @@ static void finish(struct controller *controller, const struct run_options *opti
 
 	if (!controller->loader)
 		return;
+	if (controller->samples)
+		samples__flush(controller->samples, &controller->groups);
 	govern__release_all(controller);
 	rescue__stop(controller->rescue);
 	controller->rescue = NULL;
@@ -225,7 +241,7 @@ static int set_up(struct controller *controller, const struct run_options *optio
 	if (err)
 		return EXIT_WRONG_CALL;
 	features_probe(&controller->features);
-	err = cannot(&controller->features);
+	err = cannot(&controller->features, &controller->config);
 	if (err)
 		return err;
 	if (cgfs_open_root(&controller->root_fd) || groups__init(&controller->groups) ||
@@ -278,6 +294,7 @@ int run(const struct run_options *options)
 	loader__close(controller.loader);
 	actions__close(controller.actions);
 	journal__close(controller.journal);
+	samples__close(controller.samples);
 	groups__free(&controller.groups);
 	targets__free(&controller.targets);
 	config__free(&controller.config);
