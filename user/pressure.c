@@ -150,7 +150,7 @@ static void watch_one(struct pressure *pressure, struct watch **old, size_t old_
 
 		if (!wanted->some_ppm[i])
 			continue;
-		found = bsearch(&at, old, old_cnt, sizeof(*old), compare);
+		found = old_cnt ? bsearch(&at, old, old_cnt, sizeof(*old), compare) : NULL;
 		if (found && (*found)->threshold_ppm == wanted->some_ppm[i]) {
 			pressure->watches[pressure->cnt++] = *found;
 			continue;

@@ -62,10 +62,10 @@ cgroup() {
 	mkdir -p "$LAB/$1"
 }
 
-# govern [TOP KEYS]: standard input is the list of targets; sampled five times a second.
+# govern: standard input is the list of targets; sampled five times a second.
 govern() {
 	{
-		printf '%s\n' "samples: { interval: 200ms }" ${1:+"$1"} "targets:"
+		printf '%s\n' "samples: { interval: 200ms }" "psi: { cpu: 20%, memory: 10%, io: 10% }" "targets:"
 		cat
 	} >"$OUT/cgbpf.yaml"
 	start_cgbpf -c "$OUT/cgbpf.yaml" --samples "$SAMPLES"
@@ -80,6 +80,7 @@ work() {
 }
 
 # wait_work: for all that work started; STATUS is the last one's.
+# shellcheck disable=SC2034 # for those who source this
 wait_work() {
 	STATUS=0
 	local pid
