@@ -5,6 +5,6 @@
 
 #include "user/params.h"
 
-extern const struct command cmd_run, cmd_restore, cmd_status, cmd_doctor, cmd_config;
+extern const struct command cmd_run, cmd_restore, cmd_status, cmd_top, cmd_doctor, cmd_config;
 
 #endif
