@@ -118,11 +118,11 @@ unit-asan: ## unit tests, and a ./build/asan/cgbpf, under AddressSanitizer and U
 
 test: ## install what is missing, build, run every test (6.12)
 	$(Q)scripts/setup
-	$(Q)scripts/suite 6.12
+	$(Q)scripts/suite --guests 2 6.12
 
 test-matrix: ## every test on every kernel
 	$(Q)scripts/setup
-	$(Q)scripts/suite $(KERNELS)
+	$(Q)scripts/suite --guests 2 $(KERNELS)
 
 demo: ## install what is missing, build, show the main job
 	$(Q)scripts/setup
