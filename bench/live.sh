@@ -15,6 +15,19 @@ CGBPF_PID=''
 # Seconds. Generous: an emulated guest is ten times slower than a machine.
 DEADLINE=${DEADLINE:-60}
 
+# The twentieth part of a second, without a process: in an emulated guest each costs that much itself.
+nap() {
+	[[ -n ${NAP_FD:-} ]] || exec {NAP_FD}<> <(:)
+	read -rt 0.05 -u "$NAP_FD" || true
+}
+
+# read_file FILE: sets TEXT to what is in it, without a process; no NUL in it.
+read_file() {
+	TEXT=''
+	[[ -r $1 ]] || return
+	IFS='' read -rd '' TEXT <"$1" || true
+}
+
 # wait_for SECONDS COMMAND...: until COMMAND succeeds.
 wait_for() {
 	local deadline=$((SECONDS + $1))
@@ -24,7 +37,7 @@ wait_for() {
 			echo "deadline passed, still not: $*" >&2
 			return 1
 		fi
-		sleep 0.05
+		nap
 	done
 }
 
@@ -45,7 +58,8 @@ wait_stream() {
 }
 
 is_unpopulated() {
-	grep -qx 'populated 0' "$1/cgroup.events"
+	read_file "$1/cgroup.events"
+	[[ $TEXT == *'populated 0'* ]]
 }
 
 # remove_cgroup FOLDER: with all that is in it.
@@ -58,11 +72,20 @@ remove_cgroup() {
 
 # make_parent FOLDER: a cgroup whose children have memory files.
 make_parent() {
-	mkdir -p "$1" && echo +memory >"$1/cgroup.subtree_control"
+	[[ -d $1 ]] || mkdir -p "$1" || return
+	echo +memory >"$1/cgroup.subtree_control"
 }
 
 oom_kills() {
-	awk '$1 == "oom_kill" { print $2 }' "$1/memory.events"
+	local key value
+	while read -r key value; do
+		[[ $key != oom_kill ]] || echo "$value"
+	done <"$1/memory.events"
+}
+
+is_ready_or_dead() {
+	read_file "$CGBPF_STDERR"
+	[[ $TEXT == *'ready: governing'* ]] || is_gone "$CGBPF_PID"
 }
 
 # start_cgbpf [OPTION]...: runs it in the background; returns once it governs. Sets CGBPF_PID.
@@ -70,7 +93,8 @@ start_cgbpf() {
 	: >"$CGBPF_STDERR"
 	"$CGBPF" run --journal "$JOURNAL" "$@" >"$LIVE_DIR/stdout" 2>>"$CGBPF_STDERR" 3>&- &
 	CGBPF_PID=$!
-	wait_stream "$CGBPF_STDERR" "$CGBPF_PID" grep -q -m1 'ready: governing' && return
+	wait_for "$DEADLINE" is_ready_or_dead || true
+	[[ $TEXT != *'ready: governing'* ]] || return 0
 	echo "cgbpf run did not get ready; it said:" >&2
 	cat "$CGBPF_STDERR" >&2
 	kill -KILL "$CGBPF_PID" 2>/dev/null || true

@@ -8,6 +8,7 @@ bats_require_minimum_version 1.5.0
 LIVE_DIR=${BATS_TEST_TMPDIR:-}
 # shellcheck source=bench/live.sh
 . "${BASH_SOURCE[0]%/*}/../../bench/live.sh"
+PROGRAMS=$PWD/build/programs
 TEST_CGROUP=$CGROUP_ROOT/t-${BATS_SUITE_TEST_NUMBER:-0}
 
 # --- cgroups -----------------------------------------------------------------------------------
@@ -31,15 +32,25 @@ path_of() {
 }
 
 limit_of() {
-	cat "$1/memory.max"
+	read_file "$1/memory.max"
+	printf '%s' "$TEXT"
 }
 
 usage_of() {
-	cat "$1/memory.current"
+	read_file "$1/memory.current"
+	printf '%s' "$TEXT"
 }
 
+# A number as it is, or with K, M, G, T.
 bytes() {
-	numfmt --from=iec "$1"
+	local value=${1%[KMGT]}
+	case $1 in
+	*K) value=$((value << 10)) ;;
+	*M) value=$((value << 20)) ;;
+	*G) value=$((value << 30)) ;;
+	*T) value=$((value << 40)) ;;
+	esac
+	printf '%s\n' "$value"
 }
 
 # --- workloads ---------------------------------------------------------------------------------
@@ -97,12 +108,8 @@ end_hold() {
 # write_config PATH SOFT HARD [MEMORY KEYS]: a config with one target; sets CONFIG.
 write_config() {
 	CONFIG=$LIVE_DIR/cgbpf.yaml
-	cat >"$CONFIG" <<-END
-		targets:
-		  - name: test
-		    cgroup: "$1"
-		    memory: { soft: $2, hard: $3${4:+, $4} }
-	END
+	printf '%s\n' "targets:" "  - name: test" "    cgroup: \"$1\"" \
+		"    memory: { soft: $2, hard: $3${4:+, $4} }" >"$CONFIG"
 }
 
 # write_targets [TOP KEYS]: a config whose list of targets is standard input; sets CONFIG.
@@ -110,8 +117,8 @@ write_targets() {
 	CONFIG=$LIVE_DIR/cgbpf.yaml
 	{
 		[[ -z ${1:-} ]] || printf '%s\n' "$1"
-		echo "targets:"
-		cat
+		read_file /dev/stdin
+		printf 'targets:\n%s' "$TEXT"
 	} >"$CONFIG"
 }
 
@@ -131,7 +138,8 @@ stat_of() {
 
 # has_limit FOLDER SIZE
 has_limit() {
-	[[ $(limit_of "$1") == "$2" || $(limit_of "$1") == "$(bytes "$2")" ]]
+	read_file "$1/memory.max"
+	[[ $TEXT == "$2"$'\n' || $TEXT == "$(bytes "$2")"$'\n' ]]
 }
 
 # wait_limit FOLDER SIZE
@@ -154,7 +162,8 @@ wait_journal() {
 
 # All of cgbpf's programs are called on_ and the kernel moment; unloading ends some time after exit.
 has_no_program() {
-	! bpftool -j prog show | jq -e 'any(.[]; .name // "" | startswith("on_"))' >/dev/null
+	local names
+	names=$("$PROGRAMS") && [[ $'\n'$names != *$'\n'on_* ]]
 }
 
 # --- assertions --------------------------------------------------------------------------------
@@ -196,8 +205,7 @@ assert_nothing_left() {
 		fail "left under $PIN_DIR: $(ls -A "$PIN_DIR")"
 		return
 	fi
-	# bpftool is slow here: only where a cgbpf was started.
-	[[ ! -e $CGBPF_STDERR ]] || wait_for "$DEADLINE" has_no_program ||
+	wait_for "$DEADLINE" has_no_program ||
 		fail "BPF programs of cgbpf are still loaded"
 }
 
