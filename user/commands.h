@@ -5,6 +5,7 @@
 
 #include "user/params.h"
 
-extern const struct command cmd_run, cmd_restore, cmd_status, cmd_top, cmd_doctor, cmd_config;
+extern const struct command cmd_run, cmd_restore, cmd_status, cmd_top, cmd_doctor, cmd_config,
+	cmd_tree;
 
 #endif

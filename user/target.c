@@ -9,54 +9,23 @@
 #include <string.h>
 
 #include "user/cgfs.h"
+#include "user/container_path.h"
 #include "user/docker.h"
 #include "user/log.h"
 #include "user/text.h"
 
-#define ID_LEN 64
-
-static bool is_hex_digit(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
-
-bool target_container_id(const char *path, char ret_id[65])
-{
-	const char *end = path + strlen(path);
-
-	/* From the end: in a container within a container the inner one counts. */
-	while (end > path) {
-		const char *begin = end;
-
-		while (begin > path && is_hex_digit(begin[-1]))
-			begin--;
-		if (end - begin == ID_LEN) {
-			memcpy(ret_id, begin, ID_LEN);
-			ret_id[ID_LEN] = '\0';
-			return true;
-		}
-		end = begin > path ? begin - 1 : path;
-	}
-	return false;
-}
-
-/* Helpers of a container that live in a cgroup named after it; they are not the container. */
-static bool is_monitor(const char *path)
-{
-	const char *name = strrchr(path, '/');
-
-	return name && (strstr(name, "conmon-") || strncmp(name, "/lxc.monitor", 12) == 0);
-}
-
 static bool matches_docker(const struct target_config *target, const char *path)
 {
 	static int last_err;
-	char id[ID_LEN + 1], shown[128];
+	char id[CONTAINER_ID_LEN + 1], shown[128];
+	struct container_path container;
 	int is;
 
 	/* Its own cgroup, where its limits are; not one that it made below. */
-	if (!target_container_id(path, id) || !strstr(strrchr(path, '/'), id) || is_monitor(path))
+	if (!container_path_parse(path, &container) || !container.is_hex || !container.is_own)
 		return false;
+	memcpy(id, container.id, CONTAINER_ID_LEN);
+	id[CONTAINER_ID_LEN] = '\0';
 	is = docker_is(id, target->match);
 	if (is < 0 && is != -EAGAIN && is != last_err)
 		log_warning("target %s: the Docker Engine cannot be asked: %s, ignoring",

@@ -33,8 +33,4 @@ void targets__free(struct targets *targets);
 const struct target_config *targets__match(const struct targets *targets, const char *path,
 					   const struct target_config **ret_other);
 
-/* The innermost 64 hex digits in PATH, a container's id; 64 bytes and a NUL. false: there is none.
- */
-bool target_container_id(const char *path, char ret_id[65]);
-
 #endif

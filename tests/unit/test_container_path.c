@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Holds target_container_id() to the paths that container runtimes make. It never asks a runtime.
+/* Holds container_path_parse() to the paths that container runtimes make. It never asks a runtime.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "user/target.h"
+#include "user/container_path.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define HEX16 "0123456789abcdef"
@@ -23,80 +23,129 @@
 #define ROOTLESS "/user.slice/user-1000.slice/user@1000.service"
 
 struct row {
-	const char *path, *id; /* NULL: no container's id is in it */
+	const char *path;
+	const char *runtime, *id; /* NULL: no container */
+	bool is_inside; /* the path lies within the container's cgroup */
 };
 
 static const struct row runtimes[] = {
-	{"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" UID_ ".slice", NULL},
-	{"/kubepods.slice/kubepods-pod" UID_ ".slice", NULL},
-	{"/kubepods/burstable/pod" UID, NULL},
-	{"/kubepods/pod" UID, NULL},
+	/* kubelet's own folders: quality of service, pods, static pods */
+	{"/kubepods.slice/kubepods-burstable.slice", NULL, NULL, false},
+	{"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" UID_ ".slice", NULL,
+	 NULL, false},
+	{"/kubepods.slice/kubepods-pod" UID_ ".slice", NULL, NULL, false},
+	{"/kubepods.slice/kubepods-pod" HEX32 ".slice", NULL, NULL, false},
+	{"/kubepods/burstable/pod" UID, NULL, NULL, false},
+	{"/kubepods/pod" UID, NULL, NULL, false},
+	{"/kubepods/pod" HEX32, NULL, NULL, false},
+	{"/kubepods/pod" HEX32 "/" ID, "kubernetes", ID, false},
 	{"/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/"
 	 "kubelet-kubepods-burstable-pod" UID_ ".slice/cri-containerd-" ID ".scope",
-	 ID},
-	{"/kubepods/pod" HEX32, NULL}, /* a static pod */
-	{"/kubepods/pod" HEX32 "/" ID, ID},
-	{KUBE "/cri-containerd-" ID ".scope", ID},
-	{"/kubepods/burstable/pod" UID "/" ID, ID},
-	{"/system.slice/containerd.service/" KUBE ":cri-containerd:" ID, ID},
-	{KUBE "/crio-" ID ".scope", ID},
-	{KUBE "/crio-" ID ".scope/container", ID},
-	{"/kubepods/burstable/pod" UID "/crio-" ID, ID},
-	{KUBE "/docker-" ID ".scope", ID},
-	{"/system.slice/docker-" ID ".scope", ID},
-	{"/foo.slice/docker-" ID ".scope", ID},
-	{"/docker/" ID, ID},
-	{"/docker/" ID "/docker/" INNER, INNER},
-	{"/docker/" ID "/docker/" INNER "/init", INNER},
-	{ROOTLESS "/user.slice/docker-" ID ".scope", ID},
-	{"/machine.slice/libpod-" ID ".scope", ID},
-	{"/machine.slice/libpod-" ID ".scope/container", ID},
-	{"/machine.slice/machine-libpod_pod_" ID ".slice/libpod-" INNER ".scope", INNER},
-	{ROOTLESS "/user.slice/libpod-" ID ".scope/container", ID},
-	{ROOTLESS "/user.slice/user-libpod_pod_" ID ".slice/libpod-" INNER ".scope", INNER},
-	{"/libpod_parent/libpod-" ID, ID},
-	{"/system.slice/web.service/libpod-payload-" ID, ID},
-	{"/system.slice/web.service/runtime", NULL},
-	{ROOTLESS "/app.slice/web.service/libpod-payload-" ID, ID},
-	{"/system.slice/nerdctl-" ID ".scope", ID},
-	{"/default/" ID, ID},
-	{"/system.slice/runc-web.scope", NULL},
-	{"/system.slice/runc-" ID ".scope", ID},
-	{ROOTLESS "/user.slice/crun-web.scope", NULL},
-	{"/lxc.payload.web", NULL},
-	{"/lxc/web", NULL},
-	{"/lxc.monitor.web", NULL},
-	{"/machine.slice/machine-lxc\\x2d4711\\x2dweb.scope", NULL},
-	{"/machine.slice/systemd-nspawn@web.service/payload", NULL},
-	{"/machine.slice/machine-web.scope/payload", NULL},
-	{"/ecstasks.slice/ecstasks-" HEX32 ".slice/docker-" ID ".scope", ID},
-	{"/ecs/" HEX32 "/" ID, ID},
-	{"/nomad.slice/share.slice/" UID ".web.scope", NULL},
-	{"/system.slice/bpm-mfzwizlbmfzwizlb.scope", NULL},
-	{"/system.slice/ssh.service", NULL},
-	{"/system.slice/system-getty.slice/getty@tty1.service", NULL},
+	 "containerd", ID, false},
+	/* containerd */
+	{KUBE "/cri-containerd-" ID ".scope", "containerd", ID, false},
+	{"/kubepods/burstable/pod" UID "/" ID, "kubernetes", ID, false},
+	{"/system.slice/containerd.service" KUBE ":cri-containerd:" ID, "containerd", ID, false},
+	/* CRI-O */
+	{KUBE "/crio-" ID ".scope", "cri-o", ID, false},
+	{KUBE "/crio-" ID ".scope/container", "cri-o", ID, true},
+	{KUBE "/crio-conmon-" ID ".scope", NULL, NULL, false},
+	{"/kubepods/burstable/pod" UID "/crio-" ID, "cri-o", ID, false},
+	{"/kubepods/burstable/pod" UID "/crio-conmon-" ID, NULL, NULL, false},
+	/* Docker */
+	{KUBE "/docker-" ID ".scope", "docker", ID, false},
+	{"/system.slice/docker-" ID ".scope", "docker", ID, false},
+	{"/foo.slice/docker-" ID ".scope", "docker", ID, false},
+	{"/docker/" ID, "docker", ID, false},
+	{"/docker/" ID "/docker/" INNER, "docker", INNER, false},
+	{"/docker/" ID "/docker/" INNER "/init", "docker", INNER, true},
+	{ROOTLESS "/user.slice/docker-" ID ".scope", "docker", ID, false},
+	{ROOTLESS "/cgbpf/run-main-1-0a1b2c3d-local/crs1/" ID, "container", ID, false},
+	{"/cgbpf.slice/cgbpf-w.slice/cgbpf-w-crs1.slice/docker-" ID ".scope", "docker", ID, false},
+	/* Podman */
+	{"/machine.slice/libpod-" ID ".scope", "podman", ID, false},
+	{"/machine.slice/libpod-" ID ".scope/container", "podman", ID, true},
+	{"/machine.slice/libpod-conmon-" ID ".scope", NULL, NULL, false},
+	{"/machine.slice/machine-libpod_pod_" ID ".slice", NULL, NULL, false},
+	{"/machine.slice/machine-libpod_pod_" ID ".slice/libpod-" INNER ".scope", "podman", INNER,
+	 false},
+	{ROOTLESS "/user.slice/libpod-" ID ".scope/container", "podman", ID, true},
+	{ROOTLESS "/user.slice/user-libpod_pod_" ID ".slice/libpod-" INNER ".scope", "podman",
+	 INNER, false},
+	{"/libpod_parent/libpod-" ID, "podman", ID, false},
+	{"/libpod_parent/libpod-conmon-" ID, NULL, NULL, false},
+	{"/system.slice/web.service/libpod-payload-" ID, "podman", ID, false},
+	{"/system.slice/web.service/runtime", NULL, NULL, false},
+	{ROOTLESS "/app.slice/web.service/libpod-payload-" ID, "podman", ID, false},
+	/* nerdctl */
+	{"/system.slice/nerdctl-" ID ".scope", "nerdctl", ID, false},
+	{"/default/" ID, "container", ID, false},
+	/* runc and crun by themselves: the id is free text */
+	{"/system.slice/runc-web.scope", "runc", "web", false},
+	{"/system.slice/runc-" ID ".scope", "runc", ID, false},
+	{"/system.slice/crun-web-1.scope", "crun", "web-1", false},
+	{ROOTLESS "/user.slice/crun-web.scope", "crun", "web", false},
+	/* LXC, LXD, Incus, libvirt */
+	{"/lxc.payload.web", "lxc", "web", false},
+	{"/lxc.payload.web/init.scope", "lxc", "web", true},
+	{"/lxc/web", "lxc", "web", false},
+	{"/lxc.monitor.web", NULL, NULL, false},
+	{"/machine.slice/machine-lxc\\x2d4711\\x2dweb.scope", "libvirt-lxc", "web", false},
+	{"/machine.slice/machine-qemu\\x2d1\\x2dweb.scope", NULL, NULL, false},
+	/* systemd-nspawn */
+	{"/machine.slice/systemd-nspawn@web.service/payload", "nspawn", "web", true},
+	{"/machine.slice/systemd-nspawn@web.service/supervisor", NULL, NULL, false},
+	{"/machine.slice/machine-web.scope/payload", "nspawn", "web", true},
+	{"/machine.slice/machine-web.scope/supervisor", NULL, NULL, false},
+	/* ECS, Nomad, bpm */
+	{"/ecstasks.slice/ecstasks-" HEX32 ".slice", NULL, NULL, false},
+	{"/ecstasks.slice/ecstasks-" HEX32 ".slice/docker-" ID ".scope", "docker", ID, false},
+	{"/ecs/" HEX32 "/" ID, "container", ID, false},
+	{"/nomad.slice/share.slice/" UID ".web.scope", "nomad", UID ".web", false},
+	{"/nomad.slice/reserve.slice/" UID ".web.scope", "nomad", UID ".web", false},
+	{"/system.slice/bpm-mfzwizlbmfzwizlb.scope", "bpm", "mfzwizlbmfzwizlb", false},
+	/* units of systemd are no containers */
+	{"/system.slice/ssh.service", NULL, NULL, false},
+	{"/system.slice/web\\x2dfront.service", NULL, NULL, false},
+	{"/user.slice/user-1000.slice/session-3.scope", NULL, NULL, false},
+	{"/system.slice/system-getty.slice/getty@tty1.service", NULL, NULL, false},
 };
 
 static const struct row others[] = {
-	{"/docker/" ID "0", NULL},
-	{"/docker/" HEX16 HEX16 HEX16 "0123456789abcde", NULL},
-	{"/docker/" HEX16 HEX16 HEX16 "0123456789ABCDEF", NULL},
-	{"/docker/" HEX16 HEX16 HEX16 "0123456789abcdeg", NULL},
-	{"/docker/" ID "/" ID "0", ID},
-	{"/docker/" HEX32 "/" HEX32, NULL},
-	{"/", NULL},
-	{"", NULL},
+	{"/docker/" ID "0", NULL, NULL, false},
+	{"/docker/" HEX16 HEX16 HEX16 "0123456789abcde", NULL, NULL, false},
+	{"/docker/" HEX16 HEX16 HEX16 "0123456789ABCDEF", NULL, NULL, false},
+	{"/docker/" HEX16 HEX16 HEX16 "0123456789abcdeg", NULL, NULL, false},
+	{"/docker/" ID "/" ID "0", "docker", ID, true},
+	{"/docker/" HEX32 "/" HEX32, NULL, NULL, false},
+	{"/x/unknown-" ID ".scope", "container", ID, false},
+	{"/docker-.scope", NULL, NULL, false},
+	{"/lxc.payload.", NULL, NULL, false},
+	{"/runc-.scope", NULL, NULL, false},
+	{"/", NULL, NULL, false},
+	{"", NULL, NULL, false},
+	{"docker", NULL, NULL, false},
 };
 
 static void check(const struct row *rows, size_t cnt)
 {
 	for (size_t i = 0; i < cnt; i++) {
-		char id[65] = "untouched";
-		bool is = target_container_id(rows[i].path, id);
+		struct container_path container = {.runtime = "untouched"};
+		bool is = container_path_parse(rows[i].path, &container);
 
-		if (is != (rows[i].id != NULL) ||
-		    strcmp(id, rows[i].id ? rows[i].id : "untouched") != 0)
-			fail_msg("%s: %s", rows[i].path, id);
+		if (is != (rows[i].id != NULL))
+			fail_msg("%s: %s", rows[i].path, is ? container.runtime : "none");
+		if (!is) {
+			assert_string_equal(container.runtime, "untouched");
+			continue;
+		}
+		if (strcmp(container.runtime, rows[i].runtime) != 0 ||
+		    container.id_len != strlen(rows[i].id) ||
+		    memcmp(container.id, rows[i].id, container.id_len) != 0 ||
+		    container.is_own == rows[i].is_inside)
+			fail_msg("%s: %s %.*s", rows[i].path, container.runtime,
+				 (int)container.id_len, container.id);
+		assert_int_equal(container.is_hex, strlen(rows[i].id) == CONTAINER_ID_LEN);
 	}
 }
 
@@ -119,5 +168,5 @@ int main(void)
 		cmocka_unit_test(only_64_digits_in_lower_case_are_an_id),
 	};
 
-	return cmocka_run_group_tests_name("target_paths", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("container_path", tests, NULL, NULL);
 }

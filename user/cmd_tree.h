@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The verbs of the command `tree`, one or two a file, and what they share on a command line. It
+ * holds no state. */
+#ifndef CGBPF_CMD_TREE_H
+#define CGBPF_CMD_TREE_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "user/tree.h"
+
+extern const struct command tree_apply, tree_verify, tree_show, tree_remove_command, tree_prune,
+	tree_compose, tree_delegate, tree_docker_path_command;
+
+/* Says ERROR with the verb's name; returns its exit status. */
+int tree_say(const struct command *command, const struct tree_error *error);
+/* The one argument that is no option, taken out of ARGV; NULL when there is none. */
+const char *tree_take_argument(int *argc, char **argv);
+/* FILE as it is recorded and compared: absolute, without links, valid UTF-8; the caller frees. */
+char *tree_file_name(const char *file);
+/* --parent as it is compared; the caller frees. NULL after an error was said. */
+char *tree_parent_of(const struct command *command, const char *parent);
+/* The hierarchies that FILTER wants, FILTER's file and parent as given by the user. Exit status. */
+int tree_look_up(const struct command *command, const struct tree_filter *filter, int *ret_root_fd,
+		 struct tree_list *ret_list);
+/* Prints and drops JSON. */
+void tree_print_json(json_t *json);
+/* BYTES, valid UTF-8 or not, as a JSON string. */
+json_t *tree_json_text(const char *bytes);
+
+/* tree_docker.c: what the Docker Engine says. 0, or a negative errno as of engine_get(). */
+int tree_docker_driver(enum tree_driver *ret_driver);
+/* Why plain paths do not work with the driver systemd, and what to do. */
+extern const char tree_docker_cure[];
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Hierarchies of cgroups for --cgroup-parent: a worker's folder with one for each service below it.
+ * What its rooms share; it holds no state, the kernel's folders do. */
+#ifndef CGBPF_TREE_H
+#define CGBPF_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "user/params.h"
+#include "user/tree_config.h"
+
+#define TREE_PROJECT "cgbpf"
+#define TREE_CONTROLLERS_CNT 2
+
+/* How containers are told their parent. */
+enum tree_driver {
+	TREE_CGROUPFS = 1, /* by a path */
+	TREE_SYSTEMD = 2, /* by the name of a slice */
+};
+const char *tree_driver_name(enum tree_driver driver);
+
+/* What could not be done: one line or more for people, and the exit status that it means. */
+struct tree_error {
+	enum exit_status status;
+	char text[3072];
+};
+/* Fills ERROR; returns -1, so that a caller can return it. */
+int tree_fail(struct tree_error *error, enum exit_status status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/*
+ * tree_mark.c: what a folder of ours says about itself, in an extended attribute: it is there from
+ * the folder's first moment to its last, also when we are not.
+ */
+enum tree_kind {
+	TREE_NONE = 0,
+	TREE_PROJECT_FOLDER = 1,
+	TREE_WORKER = 2,
+	TREE_TORN = 3, /* a worker's name without a mark: its maker died in between */
+};
+struct tree_mark {
+	enum tree_kind kind;
+	enum tree_driver driver;
+	char *file; /* absolute; these five owned, NULL where the kind has none */
+	char *project, *run_id, *phase, *worker;
+	uint64_t made_s; /* since 1970 */
+	uint32_t uid;
+};
+int tree_mark__write(int dir_fd, const struct tree_mark *mark);
+/* -ENODATA: no folder of ours. */
+int tree_mark__read(int dir_fd, struct tree_mark *ret_mark);
+void tree_mark__free(struct tree_mark *mark);
+/* The time in NAME where it is a worker's, 0 where not. */
+uint64_t tree_mark_time_in(const char *name);
+
+/* One hierarchy, as it was made or found. */
+struct tree_worker {
+	struct tree_mark mark;
+	char *path; /* below the cgroup root; owned */
+	uint64_t id;
+};
+void tree_worker__free(struct tree_worker *worker);
+/* The cgroup of a service, and what Docker wants as its containers' parent; the caller frees. */
+char *tree_worker__service_path(const struct tree_worker *worker, const char *service);
+char *tree_worker__docker_parent(const struct tree_worker *worker, const char *service);
+
+/* tree_find.c: hierarchies that are there. NULL and 0 stand for any. */
+struct tree_filter {
+	const char *file, *parent, *project, *run_id, *phase;
+	uint64_t older_than_s;
+};
+struct tree_list {
+	struct tree_worker *workers; /* oldest first */
+	size_t cnt;
+};
+int tree_find(int root_fd, const struct tree_filter *filter, struct tree_list *ret_list);
+void tree_list__free(struct tree_list *list);
+
+/* tree_place.c: where hierarchies go. */
+struct tree_place {
+	int root_fd, parent_fd;
+	char *parent; /* below the root, "/" for the root itself */
+	bool is_delegated; /* it is the calling user's, from systemd */
+};
+/* WANTED: a path with or without /sys/fs/cgroup, or NULL. Checks that it can have such children. */
+int tree_place__open(const char *wanted, struct tree_place *ret_place, struct tree_error *error);
+void tree_place__close(struct tree_place *place);
+/* What a user without delegation has to run, into ERROR. */
+int tree_place_refuse(const struct tree_place *place, const char *what, struct tree_error *error);
+/* /user.slice/user-UID.slice/user@UID.service; returns BUF. */
+char *tree_place_of_user(uint32_t uid, char *buf, size_t len);
+/* A cgroup's path without /sys/fs/cgroup, no needless slashes; the caller frees. NULL: *RET_WHY. */
+char *tree_docker_path(const char *path, const char **ret_why);
+
+/* tree_controllers.c: cpuset and memory for a folder's children. */
+/* Bits of those that DIR_FD's children have; of those that it has itself. Negative errno. */
+int tree_controllers_given(int dir_fd);
+int tree_controllers_had(int dir_fd);
+/* Gives (or takes) what BITS say. */
+int tree_controllers_write(int dir_fd, int bits, bool is_given);
+/* "cpuset and memory"; a constant. */
+const char *tree_controllers_text(int bits);
+
+/* tree_make.c and tree_slice.c: all or nothing. */
+struct tree_order {
+	const struct tree_config *config;
+	const char *file; /* absolute */
+	const char *parent, *project, *run_id, *phase;
+};
+int tree_make(const struct tree_order *order, struct tree_worker *ret_worker,
+	      struct tree_error *error);
+int tree_slice_make(const struct tree_order *order, struct tree_worker *ret_worker,
+		    struct tree_error *error);
+
+/* tree_remove.c: leaf first, once nothing runs in it. */
+struct tree_removal {
+	int root_fd;
+	bool is_killing;
+	uint64_t timeout_ns;
+};
+int tree_remove(const struct tree_removal *removal, const struct tree_worker *worker,
+		struct tree_error *error);
+int tree_slice_stop(const char *path, struct tree_error *error);
+/* Removes what is below the folder and the folder itself, retrying while it is busy. */
+int tree_remove_folder(int parent_fd, const char *name, uint64_t deadline_ns);
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Makes and stops a hierarchy as slices of systemd, all or nothing. It never makes a folder itself.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/bus.h"
+#include "user/cgfs.h"
+#include "user/text.h"
+#include "user/tree.h"
+
+#define UNIT_MAX 255 /* UNIT_NAME_MAX in systemd's src/basic/unit-name.h, with its NUL */
+
+static int cannot_ask(int err, struct tree_error *error)
+{
+	return tree_fail(error, EXIT_CANNOT, "systemd cannot be asked for slices: %s",
+			 err == -ELIBACC ? "libsystemd.so.0 is missing"
+			 : err == -ENOENT || err == -ECONNREFUSED
+				 ? "no D-Bus here (is systemd the init, dbus installed?)"
+				 : strerror(-err));
+}
+
+/* In a slice's name a dash means a level. */
+static char *undash(char *text)
+{
+	for (char *p = text; *p; p++)
+		if (*p == '-')
+			*p = '_';
+	return text;
+}
+
+/* Two names that differ only in '-' and '_' would be one slice. */
+static int check_names(const struct tree_order *order, struct tree_error *error)
+{
+	const struct tree_config *config = order->config;
+
+	for (size_t i = 0; i < config->services_cnt; i++) {
+		char name[TREE_NAME_MAX + 1];
+
+		undash(strcpy(name, config->services[i].name));
+		for (size_t other = 0; other < i; other++) {
+			char other_name[TREE_NAME_MAX + 1];
+
+			undash(strcpy(other_name, config->services[other].name));
+			if (strcmp(name, other_name) == 0)
+				return tree_fail(error, EXIT_WRONG_CALL,
+						 "%s:%u: '%s' and '%s' would be one slice, since "
+						 "'-' means a level there",
+						 config->file, config->services[i].line,
+						 config->services[other].name,
+						 config->services[i].name);
+		}
+	}
+	return 0;
+}
+
+/* PROJECT-RUN_PHASE_TIME_RANDOM_WORKER, without ".slice". */
+static int name_worker(const struct tree_order *order, uint64_t made_s, char *name, size_t len)
+{
+	char rest[4 * TREE_NAME_MAX], project[TREE_NAME_MAX + 1];
+	uint32_t random;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return -EIO;
+	snprintf(rest, sizeof(rest), "%s-%s-%" PRIu64 "-%08x-%s", order->run_id, order->phase,
+		 made_s, random, order->config->worker.name);
+	snprintf(project, sizeof(project), "%s", order->project);
+	return snprintf(name, len, "%s-%s", undash(project), undash(rest)) < (int)len
+		       ? 0
+		       : -ENAMETOOLONG;
+}
+
+static int start(struct bus *bus, const char *slice, const struct tree_share *share,
+		 const struct tree_order *order, struct tree_error *error)
+{
+	char description[256], why[512];
+
+	snprintf(description, sizeof(description), "%s of cgbpf's run %s, phase %s", share->name,
+		 order->run_id, order->phase);
+	if (!bus__start_slice(bus, slice, description, &share->cpus, share->memory_bytes, why,
+			      sizeof(why)))
+		return 0;
+	return tree_fail(error, EXIT_FAILED, "slice %s: %s; nothing was left", slice, why);
+}
+
+/* Marks the worker's cgroup, and makes sure that systemd has set the CPUs: without the controller
+ * it says nothing. */
+static int mark(const struct tree_order *order, struct bus *bus, const char *slice, int root_fd,
+		struct tree_worker *worker, struct tree_error *error)
+{
+	char cpus[CPUSET_TEXT_LEN];
+	int fd, err = bus__slice_cgroup(bus, slice, &worker->path);
+
+	if (!err)
+		err = cgfs_open_path(root_fd, worker->path, &fd);
+	if (err)
+		return tree_fail(error, EXIT_FAILED, "the cgroup of %s: %s; nothing was left",
+				 slice, strerror(-err));
+	worker->mark = (struct tree_mark){.kind = TREE_WORKER,
+					  .driver = TREE_SYSTEMD,
+					  .file = strdup(order->file),
+					  .project = strdup(order->project),
+					  .run_id = strdup(order->run_id),
+					  .phase = strdup(order->phase),
+					  .worker = strdup(order->config->worker.name),
+					  .made_s = time(NULL),
+					  .uid = geteuid()};
+	err = cgfs_id(fd, &worker->id);
+	if (!err)
+		err = tree_mark__write(fd, &worker->mark);
+	if (!err)
+		err = cgfs_read(fd, "cpuset.cpus", cpus, sizeof(cpus));
+	close(fd);
+	if (err == -ENOENT)
+		return tree_fail(error, EXIT_CANNOT,
+				 "slice %s: systemd has no cpuset controller to give here (see "
+				 "'cgbpf tree delegate'); nothing was left",
+				 slice);
+	return err ? tree_fail(error, EXIT_FAILED, "slice %s: %s; nothing was left", slice,
+			       strerror(-err))
+		   : 0;
+}
+
+static void stop(struct bus *bus, const char *slice)
+{
+	char why[256];
+
+	bus__stop_unit(bus, slice, why, sizeof(why));
+}
+
+static int make(const struct tree_order *order, struct bus *bus, int root_fd,
+		struct tree_worker *worker, struct tree_error *error)
+{
+	const struct tree_config *config = order->config;
+	char name[UNIT_MAX], slice[UNIT_MAX + 8];
+	size_t cnt = 0;
+	int err;
+
+	if (name_worker(order, time(NULL), name, sizeof(name) - TREE_NAME_MAX - sizeof("-.slice")))
+		return tree_fail(error, EXIT_WRONG_CALL,
+				 "run-id, phase and worker are too long for a slice's name");
+	snprintf(slice, sizeof(slice), "%s.slice", name);
+	err = start(bus, slice, &config->worker, order, error);
+	if (err)
+		return err;
+	err = mark(order, bus, slice, root_fd, worker, error);
+	for (; cnt < config->services_cnt && !err; cnt++) {
+		char *service = tree_worker__docker_parent(worker, config->services[cnt].name);
+
+		err = service ? start(bus, service, &config->services[cnt], order, error)
+			      : tree_fail(error, EXIT_FAILED, "out of memory");
+		free(service);
+	}
+	if (!err)
+		return 0;
+	for (size_t i = 0; i < cnt; i++) {
+		char *service = tree_worker__docker_parent(worker, config->services[i].name);
+
+		if (service)
+			stop(bus, service);
+		free(service);
+	}
+	stop(bus, slice);
+	return err;
+}
+
+int tree_slice_make(const struct tree_order *order, struct tree_worker *ret_worker,
+		    struct tree_error *error)
+{
+	struct tree_worker worker = {};
+	struct bus *bus;
+	int root_fd, err = check_names(order, error);
+
+	if (err)
+		return err;
+	if (order->parent)
+		return tree_fail(error, EXIT_WRONG_CALL,
+				 "option '--parent': slices have their place from systemd");
+	err = cgfs_open_root(&root_fd);
+	if (err)
+		return tree_fail(error, EXIT_CANNOT, CGFS_ROOT ": %s", strerror(-err));
+	err = bus__open(&bus);
+	if (err) {
+		close(root_fd);
+		return cannot_ask(err, error);
+	}
+	err = make(order, bus, root_fd, &worker, error);
+	bus__close(bus);
+	close(root_fd);
+	if (err)
+		tree_worker__free(&worker);
+	else
+		*ret_worker = worker;
+	return err;
+}
+
+struct slices {
+	char **names;
+	size_t cnt;
+};
+
+static int collect(void *context, int dir_fd, const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+	size_t len = strlen(name), suffix = strlen(".slice");
+	struct slices *slices = context;
+	char **longer;
+
+	(void)dir_fd;
+	if (len <= suffix || strcmp(name + len - suffix, ".slice") != 0)
+		return 1;
+	longer = reallocarray(slices->names, slices->cnt + 1, sizeof(*slices->names));
+	if (!longer)
+		return -ENOMEM;
+	slices->names = longer;
+	slices->names[slices->cnt] = strdup(name);
+	return slices->names[slices->cnt++] ? 1 : -ENOMEM;
+}
+
+int tree_slice_stop(const char *path, struct tree_error *error)
+{
+	const char *name = strrchr(path, '/') + 1;
+	struct slices slices = {};
+	char why[512];
+	struct bus *bus;
+	int root_fd, fd, err = bus__open(&bus);
+
+	if (err)
+		return cannot_ask(err, error);
+	if (!cgfs_open_root(&root_fd)) {
+		if (!cgfs_open_path(root_fd, path, &fd)) {
+			cgfs_walk(fd, collect, &slices);
+			close(fd);
+		}
+		close(root_fd);
+	}
+	for (size_t i = 0; i < slices.cnt; i++) {
+		if (slices.names[i] && !err)
+			err = bus__stop_unit(bus, slices.names[i], why, sizeof(why));
+		free(slices.names[i]);
+	}
+	free(slices.names);
+	if (!err)
+		err = bus__stop_unit(bus, name, why, sizeof(why));
+	bus__close(bus);
+	return err ? tree_fail(error, EXIT_FAILED, "slice %s: %s", name, why) : 0;
+}
