@@ -103,6 +103,24 @@ int tree_controllers_write(int dir_fd, int bits, bool is_given);
 /* "cpuset and memory"; a constant. */
 const char *tree_controllers_text(int bits);
 
+/* tree_giving.c: the same for all levels down to a place, with the way back. */
+#define TREE_LEVELS_MAX 64
+struct tree_giving {
+	struct tree_place *place;
+	struct tree_error *error;
+	struct {
+		int dir_fd;
+		int bits;
+	} given[TREE_LEVELS_MAX];
+	size_t cnt;
+};
+int tree_giving__give_on_the_way(struct tree_giving *giving);
+/* To the children of DIR_FD, which is taken over. */
+int tree_giving__give(struct tree_giving *giving, int dir_fd, const char *path);
+void tree_giving__take_back(struct tree_giving *giving);
+/* All stays as given. */
+void tree_giving__close(struct tree_giving *giving);
+
 /* tree_make.c and tree_slice.c: all or nothing. */
 struct tree_order {
 	const struct tree_config *config;

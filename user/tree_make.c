@@ -24,7 +24,6 @@
 /* So many descriptors are closed at once, which is one call. */
 #define OPEN_MAX_CNT 512
 #define REMOVE_NS (5 * 1000000000ULL)
-#define LEVELS_MAX 64
 
 /* A folder that we made; its name counts only while it is still the same folder. */
 struct made {
@@ -33,19 +32,12 @@ struct made {
 	uint64_t id;
 };
 
-/* A cgroup whose children we gave controllers. */
-struct given {
-	int dir_fd;
-	int bits;
-};
-
 struct making {
 	const struct tree_order *order;
 	struct tree_place place;
 	struct tree_error *error;
 	struct made project, worker; /* .id 0: not made here */
-	struct given given[LEVELS_MAX];
-	size_t given_cnt;
+	struct tree_giving giving;
 	int project_fd, worker_fd;
 	uint64_t made_s;
 	char name[4 * TREE_NAME_MAX];
@@ -83,70 +75,6 @@ static int fail(struct making *making, const char *file, int err)
 			 "%s: %s: %s; nothing was left",
 			 text_escape(path, strlen(path), shown, sizeof(shown)), file,
 			 cgfs_is_gone(err) ? "the folder was removed meanwhile" : strerror(-err));
-}
-
-static int try_to_give(struct making *making, int dir_fd, const char *path)
-{
-	int given = tree_controllers_given(dir_fd), had = tree_controllers_had(dir_fd), err;
-	int missing = given < 0 ? 0 : BOTH & ~given;
-	char shown[512];
-
-	if (given < 0 || had < 0)
-		return fail(making, "cgroup.subtree_control", given < 0 ? given : had);
-	if (!missing)
-		return 0;
-	text_escape(path, strlen(path), shown, sizeof(shown));
-	if (missing & ~had)
-		return tree_fail(making->error, EXIT_CANNOT,
-				 "%s has no %s to give: see cgroup.controllers there", shown,
-				 tree_controllers_text(missing & ~had));
-	err = tree_controllers_write(dir_fd, missing, true);
-	if (err == -EBUSY || err == -EOPNOTSUPP)
-		return tree_fail(making->error, EXIT_FAILED,
-				 "%s: it has processes of its own, or is a thread group: its "
-				 "children get no controllers",
-				 shown);
-	if (err)
-		return fail(making, "cgroup.subtree_control", err);
-	making->given[making->given_cnt++] = (struct given){dir_fd, missing};
-	return 0;
-}
-
-/* Takes DIR_FD over. */
-static int give(struct making *making, int dir_fd, const char *path)
-{
-	size_t before = making->given_cnt;
-	int err = try_to_give(making, dir_fd, path);
-
-	if (making->given_cnt == before)
-		close(dir_fd);
-	return err;
-}
-
-/* From the root down to the parent. */
-static int give_on_the_way(struct making *making)
-{
-	char *path = making->place.parent, *end = path;
-	int err = 0, fd;
-
-	/* What is delegated is complete above, and not ours to write. */
-	if (making->place.is_delegated)
-		end = path + strlen(path);
-	while (!err && making->given_cnt < LEVELS_MAX - 2) {
-		char rest = *end;
-
-		*end = '\0';
-		err = cgfs_open_path(making->place.root_fd, *path ? path : "/", &fd);
-		if (err)
-			fail(making, "the parent", err);
-		else
-			err = give(making, fd, *path ? path : "/");
-		*end = rest;
-		if (!rest || !end[1])
-			break;
-		end += 1 + strcspn(end + 1, "/");
-	}
-	return err;
 }
 
 static int make_folder(struct making *making, int parent_fd, const char *name, int *ret_fd,
@@ -191,7 +119,7 @@ static int open_project(struct making *making)
 		return fail(making, "user.cgbpf", err);
 	fd = fcntl(making->project_fd, F_DUPFD_CLOEXEC, 3);
 	return fd < 0 ? fail(making, "cgroup.subtree_control", -errno)
-		      : give(making, fd, making->order->project);
+		      : tree_giving__give(&making->giving, fd, making->order->project);
 }
 
 static void close_batch(struct making *making)
@@ -326,13 +254,7 @@ static void undo(struct making *making)
 	/* Others may be at home in a project's folder: busy, it stays. */
 	if (making->project.id)
 		unlinkat(making->place.parent_fd, making->order->project, AT_REMOVEDIR);
-	while (making->given_cnt) {
-		const struct given *given = &making->given[--making->given_cnt];
-
-		/* Refused while a child still uses them. */
-		tree_controllers_write(given->dir_fd, given->bits, false);
-		close(given->dir_fd);
-	}
+	tree_giving__take_back(&making->giving);
 }
 
 static int make(struct making *making)
@@ -341,7 +263,7 @@ static int make(struct making *making)
 	int err = lock(making);
 
 	if (!err)
-		err = give_on_the_way(making);
+		err = tree_giving__give_on_the_way(&making->giving);
 	if (!err)
 		err = open_project(making);
 	if (!err)
@@ -389,6 +311,8 @@ int tree_make(const struct tree_order *order, struct tree_worker *ret_worker,
 
 	if (err)
 		return err;
+	making.giving.place = &making.place;
+	making.giving.error = error;
 	/* A signal waits until it is all or nothing. */
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGINT);
@@ -400,8 +324,7 @@ int tree_make(const struct tree_order *order, struct tree_worker *ret_worker,
 		err = describe(&making, ret_worker);
 	if (err)
 		undo(&making);
-	while (making.given_cnt)
-		close(making.given[--making.given_cnt].dir_fd);
+	tree_giving__close(&making.giving);
 	if (making.worker_fd >= 0)
 		close(making.worker_fd);
 	if (making.project_fd >= 0)

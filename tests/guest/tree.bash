@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Owns what the tests of `cgbpf tree` share: files of services, a picture of the cgroup tree, what a cgroup can use; never a test.
+
+# shellcheck source=tests/guest/helpers.bash
+. "${BASH_SOURCE[0]%/*}/helpers.bash"
+
+# write_tree: two services, on one CPU each, with 48 MiB and 64 MiB; sets TREE.
+write_tree() {
+	TREE=$LIVE_DIR/tree.yaml
+	cat >"$TREE" <<-END
+		crs:
+		  - name: crs1
+		    cpuset: "0"
+		    memory_limit: "48M"
+		  - name: crs2
+		    cpuset: "1"
+		    memory_limit: "64M"
+		workers:
+		  local:
+		    cpuset: "0-1"
+		    memory: "128M"
+	END
+}
+
+# Every cgroup, and the controllers that each gives to its children.
+picture() {
+	find "$CGROUP_ROOT" -type d -print -exec sh -c 'cat "$1/cgroup.subtree_control" 2>/dev/null' - {} \; |
+		grep -v "^$CGROUP_ROOT/docker" | sort
+}
+
+# apply [OPTION]...: sets WORKER, and PARENT1 and PARENT2 as Docker wants them.
+apply() {
+	local made
+	made=$("$CGBPF" tree apply -c "$TREE" --json "$@") || return
+	WORKER=$CGROUP_ROOT$(jq -r .worker.cgroup <<<"$made")
+	PARENT1=$(jq -r '.services[0].docker_parent' <<<"$made")
+	PARENT2=$(jq -r '.services[1].docker_parent' <<<"$made")
+	SERVICE1=$CGROUP_ROOT$(jq -r '.services[0].cgroup' <<<"$made")
+	SERVICE2=$CGROUP_ROOT$(jq -r '.services[1].cgroup' <<<"$made")
+	export WORKER PARENT1 PARENT2 SERVICE1 SERVICE2
+}
+
+# inside CGROUP COMMAND...
+inside() {
+	local cgroup=$1
+	shift
+	# shellcheck disable=SC2016 # for the inner shell
+	bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$cgroup" "$@"
+}
+
+# refused STATUS PATTERN COMMAND...: ends so, says so, and the cgroup tree is as it was.
+refused() {
+	local expected=$1 pattern=$2 before
+	shift 2
+	before=$(picture)
+	run --separate-stderr "$@"
+	assert_equal "$status" "$expected" "exit status (it said: ${stderr:-})"
+	[[ ${stderr:-} =~ $pattern ]] || fail "it said: ${stderr:-}"
+	assert_equal "$(picture)" "$before" "the cgroup tree"
+}
