@@ -129,7 +129,7 @@ static int apply(const struct apply_options *options, const struct tree_config *
 				   .run_id = options->run_id,
 				   .phase = options->phase};
 	struct tree_worker worker = {};
-	enum tree_driver driver;
+	enum tree_driver driver = TREE_CGROUPFS;
 	struct cpuset online;
 	char *file;
 	int err = check_names(options, error);

@@ -88,11 +88,11 @@ static int find_text(struct reader *reader, yaml_node_t *mapping, const char *ke
 
 static int load_cpus(struct reader *reader, yaml_node_t *mapping, struct tree_share *share)
 {
-	yaml_node_t *node;
+	yaml_node_t *node = NULL;
 	char shown[SHOWN_LEN];
 	int err = find_text(reader, mapping, "cpuset", &node);
 
-	if (err)
+	if (err || !node)
 		return err;
 	err = cpuset_parse(reader_scalar(node), &share->cpus);
 	share->line = node->start_mark.line + 1;
@@ -109,12 +109,12 @@ static int load_cpus(struct reader *reader, yaml_node_t *mapping, struct tree_sh
 static int load_memory(struct reader *reader, yaml_node_t *mapping, const char *key,
 		       struct tree_share *share)
 {
-	yaml_node_t *node;
+	yaml_node_t *node = NULL;
 	char shown[SHOWN_LEN];
 	uint64_t bytes;
 	int err = find_text(reader, mapping, key, &node);
 
-	if (err)
+	if (err || !node)
 		return err;
 	err = units_parse_bytes(reader_scalar(node), &bytes);
 	if (err == -EINVAL)
@@ -142,7 +142,7 @@ static int check_name(struct reader *reader, yaml_node_t *node, struct tree_shar
 static int load_service(struct reader *reader, yaml_node_t *node, bool may_share,
 			const struct tree_config *config, struct tree_share *service)
 {
-	yaml_node_t *name;
+	yaml_node_t *name = NULL;
 	int err, cpu;
 
 	if (node->type != YAML_MAPPING_NODE)
@@ -150,13 +150,13 @@ static int load_service(struct reader *reader, yaml_node_t *node, bool may_share
 	err = check_keys(reader, node, service_keys);
 	if (!err)
 		err = find_text(reader, node, "name", &name);
-	if (!err)
+	if (!err && name)
 		err = check_name(reader, name, service);
 	if (!err)
 		err = load_cpus(reader, node, service);
 	if (!err)
 		err = load_memory(reader, node, "memory_limit", service);
-	if (err)
+	if (err || !name)
 		return err;
 	for (const struct tree_share *other = config->services; other < service; other++) {
 		if (strcmp(other->name, service->name) == 0)

@@ -14,7 +14,7 @@
 
 void tree_verify_driver(struct tree_report *report, const struct tree_list *list)
 {
-	enum tree_driver driver;
+	enum tree_driver driver = TREE_CGROUPFS;
 	int err = tree_docker_driver(&driver);
 
 	if (err) {
@@ -140,7 +140,7 @@ static void check_id(struct tree_report *report, const struct tree_list *list,
 void tree_verify_containers(struct tree_report *report, const struct tree_list *list,
 			    const struct tree_config *config)
 {
-	enum tree_driver driver;
+	enum tree_driver driver = TREE_CGROUPFS;
 	json_t *containers = NULL, *container;
 	size_t i;
 

@@ -25,8 +25,8 @@ write_tree() {
 
 # Every cgroup, and the controllers that each gives to its children.
 picture() {
-	find "$CGROUP_ROOT" -type d -print -exec sh -c 'cat "$1/cgroup.subtree_control" 2>/dev/null' - {} \; |
-		grep -v "^$CGROUP_ROOT/docker" | sort
+	find "$CGROUP_ROOT" -path "$CGROUP_ROOT/docker" -prune -o -name cgroup.subtree_control -exec grep -H '' {} + \
+		-o -type d -print | sort
 }
 
 # apply [OPTION]...: sets WORKER, and PARENT1 and PARENT2 as Docker wants them.
