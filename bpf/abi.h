@@ -92,7 +92,9 @@ struct cgbpf_memory_event {
 struct cgbpf_kill_event {
 	__u64 victim_cgroup_id;
 	__u32 victim_pid;
-	__u32 reserved;
+	__s32 victim_oom_score_adj;
+	__u64 victim_rss_bytes; /* anonymous, file and shared, as the kernel counts at this moment
+				 */
 	char victim_comm[CGBPF_COMM_LEN];
 };
 
@@ -212,7 +214,7 @@ struct cgbpf_ledger_entry {
 };
 
 _Static_assert(sizeof(struct cgbpf_memory_event) == 64, "memory event");
-_Static_assert(sizeof(struct cgbpf_kill_event) == 32, "kill event");
+_Static_assert(sizeof(struct cgbpf_kill_event) == 40, "kill event");
 _Static_assert(sizeof(struct cgbpf_write_event) == 56, "write event");
 _Static_assert(sizeof(struct cgbpf_event) == 120, "event");
 _Static_assert(sizeof(struct cgbpf_rule) == 104, "rule");

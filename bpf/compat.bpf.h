@@ -28,4 +28,30 @@ static __always_inline struct kernfs_node *compat__kernfs_parent(struct kernfs_n
 	return BPF_CORE_READ(older, parent);
 }
 
+/*
+ * mm_struct.rss_stat became percpu counters in 6.2 (f1a7941243c1 "mm: convert mm's rss stats into
+ * percpu_counter"). The first goes when 6.1 is no longer supported.
+ */
+struct mm_rss_stat___atomic {
+	atomic_long_t count[4];
+} __attribute__((preserve_access_index));
+
+struct mm_struct___atomic {
+	struct mm_rss_stat___atomic rss_stat;
+} __attribute__((preserve_access_index));
+
+/* MEMBER: MM_FILEPAGES and so on. Without what the CPUs have not yet added, as the kernel's own
+ * get_mm_counter(). */
+static __always_inline __s64 compat__rss_pages(struct mm_struct *mm, int member)
+{
+	struct mm_struct___atomic *older = (void *)mm;
+	__s64 pages;
+
+	if (bpf_core_field_exists(older->rss_stat.count))
+		pages = BPF_CORE_READ(older, rss_stat.count[member].counter);
+	else
+		pages = BPF_CORE_READ(mm, rss_stat[member].count);
+	return pages > 0 ? pages : 0;
+}
+
 #endif

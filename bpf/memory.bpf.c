@@ -4,6 +4,7 @@
  * kills. It never throttles and never decides how much to give.
  */
 #include "bpf/cgbpf.bpf.h"
+#include "bpf/compat.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -216,6 +217,7 @@ static __always_inline int witness(struct task_struct *victim)
 	__u32 tid = bpf_get_current_pid_tgid();
 	struct cgbpf_stats *stats = state__stats();
 	struct cgbpf_cgroup *seen;
+	struct mm_struct *mm;
 	__u64 *owner;
 
 	if (!stats)
@@ -225,6 +227,12 @@ static __always_inline int witness(struct task_struct *victim)
 	event.cgroup_id = owner ? *owner : 0;
 	event.kill.victim_pid = BPF_CORE_READ(victim, tgid);
 	event.kill.victim_cgroup_id = BPF_CORE_READ(victim, cgroups, dfl_cgrp, kn, id);
+	event.kill.victim_oom_score_adj = BPF_CORE_READ(victim, signal, oom_score_adj);
+	mm = BPF_CORE_READ(victim, mm);
+	if (mm)
+		event.kill.victim_rss_bytes = pages_to_bytes(compat__rss_pages(mm, MM_FILEPAGES) +
+							     compat__rss_pages(mm, MM_ANONPAGES) +
+							     compat__rss_pages(mm, MM_SHMEMPAGES));
 	bpf_core_read_str(event.kill.victim_comm, sizeof(event.kill.victim_comm), &victim->comm);
 	__sync_fetch_and_add(&stats->kill_cnt, 1);
 	seen = state__cgroup(event.cgroup_id);

@@ -48,14 +48,19 @@ static void format_limit(uint64_t bytes, char *buf, size_t len)
  * O_NONBLOCK: newer kernels then leave out the reclaim in memory_max_write(); older ones accept the
  * flag and do not look at it.
  */
-int apply__open_limit(int dir_fd, int *ret_fd)
+static int open_limit(int dir_fd, int flags, int *ret_fd)
 {
-	int fd = openat(dir_fd, "memory.max", O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(dir_fd, "memory.max", O_RDWR | O_NOFOLLOW | O_CLOEXEC | flags);
 
 	if (fd < 0)
 		return -errno;
 	*ret_fd = fd;
 	return 0;
+}
+
+int apply__open_limit(int dir_fd, int *ret_fd)
+{
+	return open_limit(dir_fd, O_NONBLOCK, ret_fd);
 }
 
 static int write_whole(int fd, const char *value)
@@ -186,14 +191,15 @@ int apply__make_room(const struct apply *apply, int dir_fd, uint64_t limit_bytes
 	return -EBUSY;
 }
 
-int apply__write(const struct apply *apply, uint64_t id, int dir_fd, const char *value)
+static int write_recorded(const struct apply *apply, uint64_t id, int dir_fd, int flags,
+			  const char *value)
 {
 	struct cgbpf_ledger_key key = key_of(id);
 	int fd = -1, err;
 
 	if (apply->is_dry_run)
 		return 0;
-	err = apply__open_limit(dir_fd, &fd);
+	err = open_limit(dir_fd, flags, &fd);
 	if (err)
 		return err;
 	err = ledger__intend(apply->ledger_fd, &key, value);
@@ -204,6 +210,19 @@ int apply__write(const struct apply *apply, uint64_t id, int dir_fd, const char 
 	}
 	close(fd);
 	return err;
+}
+
+int apply__write(const struct apply *apply, uint64_t id, int dir_fd, const char *value)
+{
+	return write_recorded(apply, id, dir_fd, O_NONBLOCK, value);
+}
+
+int apply__press(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes)
+{
+	char value[24];
+
+	format_limit(limit_bytes, value, sizeof(value));
+	return write_recorded(apply, id, dir_fd, 0, value);
 }
 
 int apply__write_limit(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes)

@@ -67,6 +67,12 @@ void apply__forget_knob(const struct apply *apply, const struct cgbpf_ledger_key
 int apply__set(const struct apply *apply, const struct cgbpf_ledger_key *key, int fd,
 	       const char *value, uint64_t *ret_written_ns);
 
+/*
+ * For squeeze alone: the kernel reclaims, and kills where that is not enough, before this returns.
+ * A signal that is not blocked ends it early, with the limit written.
+ */
+int apply__press(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes);
+
 uint64_t apply_now_ns(void); /* CLOCK_MONOTONIC, as the kernel side stamps */
 
 #endif
