@@ -14,7 +14,7 @@ BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wformat=2 -Wno-format-nonliteral -Werror
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu17 -D_GNU_SOURCE -DCGBPF_VERSION='"$(VERSION)"' -I. -I$(BUILD) $(WARN) -MMD -MP
-LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lpthread -ldl
+LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lpthread -ldl -lm
 BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__bpf__ -D__TARGET_ARCH_$(BPF_ARCH) \
 	-I. -Ivmlinux/$(ARCH) -Wall -Wextra -Wno-unused-parameter -Werror -MMD -MP
 
@@ -89,6 +89,11 @@ $(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
 
 $(BUILD)/bench/wakeup: $(BUILD)/bench/wakeup.skel.h
+
+$(BUILD)/bench/loads: bench/loads.c $(LIB_OBJ)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -o $@ $< $(LIB_OBJ) $(LDLIBS)
 
 $(BUILD)/bench/%: bench/%.c
 	$(call say,CC,$<)

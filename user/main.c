@@ -10,8 +10,9 @@
 #define CGBPF_VERSION "0"
 #endif
 
-static const struct command *const commands[] = {&cmd_run,    &cmd_restore, &cmd_status, &cmd_top,
-						 &cmd_doctor, &cmd_config,  &cmd_tree};
+static const struct command *const commands[] = {&cmd_run,  &cmd_restore, &cmd_status,
+						 &cmd_top,  &cmd_doctor,  &cmd_config,
+						 &cmd_tree, &cmd_squeeze, &cmd_policy};
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
 static const struct command *find(const char *name)
