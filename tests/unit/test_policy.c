@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Promises of the model: what it says, what it refuses, how fast, and that its file is whole or not
+ * taken. It never trains one. */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "user/model.h"
+#include "user/policy.h"
+
+#define PROMISE(name) static void name(__attribute__((unused)) void **state)
+#define CLOSE(a, b) assert_true(fabs((a) - (b)) < 1e-9)
+
+static char folder[] = "/tmp/cgbpf-policy-XXXXXX";
+static char file[64];
+
+static int make_folder(__attribute__((unused)) void **state)
+{
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(file, sizeof(file), "%s/model.json", folder);
+	return 0;
+}
+
+static int remove_folder(__attribute__((unused)) void **state)
+{
+	unlink(file);
+	return rmdir(folder);
+}
+
+/* Says demand_cores, whatever else there is. */
+static struct policy_model model_of_demand(void)
+{
+	struct policy_model model = {.intercept = 1, .margin_cores = 0.25};
+
+	for (int i = 0; i < POLICY_FEATURES; i++)
+		model.weights[i] = (struct policy_weight){0, 0, 1, -10, 10};
+	model.weights[POLICY_DEMAND].weight = 0.5;
+	model.weights[POLICY_DEMAND].mean = 1;
+	model.weights[POLICY_DEMAND].scale = 0.5;
+	return model;
+}
+
+static const struct policy_observation seen = {
+	.usage_cores = 0.5,
+	.throttled_share = 0.5,
+	.throttle_ratio = 1,
+	.quota_cores = 0.5,
+	.hard_cores = 4,
+};
+
+static struct policy_answer ask(const struct policy_model *model,
+				const struct policy_observation *observation)
+{
+	struct policy_answer answer;
+
+	policy_ask(model, observation, &answer);
+	return answer;
+}
+
+PROMISE(what_is_throttled_half_of_the_time_needs_twice_its_use)
+{
+	double x[POLICY_FEATURES];
+
+	policy_features(&seen, x);
+	CLOSE(x[POLICY_DEMAND], 1.0);
+}
+
+PROMISE(demand_is_at_most_hard)
+{
+	struct policy_observation all = seen;
+	double x[POLICY_FEATURES];
+
+	all.usage_cores = 3;
+	all.throttled_share = 1;
+	policy_features(&all, x);
+	CLOSE(x[POLICY_DEMAND], 4.0);
+}
+
+PROMISE(it_says_prediction_and_margin)
+{
+	struct policy_model model = model_of_demand();
+	struct policy_answer answer = ask(&model, &seen);
+
+	assert_int_equal(answer.says, POLICY_SAYS_CORES);
+	CLOSE(answer.predicted_cores, 1.0);
+	CLOSE(answer.cores, 1.25);
+}
+
+PROMISE(it_says_no_more_than_hard_and_no_less_than_nothing)
+{
+	struct policy_model model = model_of_demand();
+
+	model.intercept = 9;
+	CLOSE(ask(&model, &seen).cores, 4.0);
+	model.intercept = -9;
+	CLOSE(ask(&model, &seen).cores, 0.0);
+}
+
+PROMISE(without_a_model_it_says_so)
+{
+	assert_int_equal(ask(NULL, &seen).says, POLICY_NO_MODEL);
+}
+
+PROMISE(out_of_the_trained_range_it_is_not_trusted_and_names_the_feature)
+{
+	struct policy_model model = model_of_demand();
+	struct policy_answer answer;
+
+	model.weights[POLICY_USAGE].most = 0.4;
+	model.weights[POLICY_USAGE].least = 0.0;
+	answer = ask(&model, &seen);
+	assert_int_equal(answer.says, POLICY_OUT_OF_RANGE);
+	assert_int_equal(answer.feature, POLICY_USAGE);
+	assert_string_equal(policy_feature_name(answer.feature), "usage_cores");
+	/* A twentieth of the range beyond it is still near. */
+	model.weights[POLICY_USAGE].most = 0.49;
+	assert_int_equal(ask(&model, &seen).says, POLICY_SAYS_CORES);
+}
+
+PROMISE(what_is_no_number_is_not_said)
+{
+	struct policy_model model = model_of_demand();
+	struct policy_observation odd = seen;
+
+	odd.trend_cores = NAN;
+	assert_int_equal(ask(&model, &odd).says, POLICY_NOT_A_NUMBER);
+	odd.trend_cores = INFINITY;
+	assert_int_not_equal(ask(&model, &odd).says, POLICY_SAYS_CORES);
+}
+
+PROMISE(a_prediction_costs_less_than_two_microseconds)
+{
+	struct policy_model model = model_of_demand();
+	struct policy_observation observation = seen;
+	struct timespec from, to;
+	double sum = 0, ns;
+	int cnt = 200000;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+	for (int i = 0; i < cnt; i++) {
+		observation.usage_cores = 0.5 + i * 1e-7;
+		sum += ask(&model, &observation).cores;
+	}
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+	ns = ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / cnt;
+	assert_true(sum > 0);
+	print_message("%.0f ns a prediction\n", ns);
+	assert_true(ns < 2000);
+}
+
+static const struct model_facts facts = {
+	.rows_cnt = 100, .from = "a", .until = "b", .ridge = 0.1, .horizon = 5};
+
+static int load(struct policy_model *model, char error[256])
+{
+	struct model_facts got;
+
+	return model__load(file, model, &got, error, 256);
+}
+
+/* The file with FROM replaced by TO, once. */
+static void edit(const char *from, const char *to)
+{
+	char text[8192] = "", edited[16384], *at;
+	FILE *f = fopen(file, "r");
+	size_t len = fread(text, 1, sizeof(text) - 1, f);
+
+	fclose(f);
+	assert_true(len > 0);
+	at = strstr(text, from);
+	assert_non_null(at);
+	snprintf(edited, sizeof(edited), "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+	f = fopen(file, "w");
+	fputs(edited, f);
+	fclose(f);
+}
+
+PROMISE(what_was_saved_is_loaded_to_the_last_digit)
+{
+	struct policy_model model = model_of_demand(), got;
+	char error[256];
+
+	model.weights[POLICY_PSI].weight = 1.0 / 3;
+	assert_int_equal(model__save(file, &model, &facts), 0);
+	assert_int_equal(load(&got, error), 0);
+	assert_memory_equal(&got, &model, sizeof(model));
+}
+
+PROMISE(a_number_that_is_none_is_not_saved)
+{
+	struct policy_model model = model_of_demand();
+
+	model.weights[POLICY_PSI].weight = NAN;
+	assert_int_equal(model__save(file, &model, &facts), -EDOM);
+}
+
+static void refused(const char *from, const char *to, int err, const char *words)
+{
+	struct policy_model model = model_of_demand(), got;
+	char error[256] = "";
+
+	assert_int_equal(model__save(file, &model, &facts), 0);
+	edit(from, to);
+	memset(&got, 7, sizeof(got));
+	model = got;
+	assert_int_equal(load(&got, error), err);
+	if (!strstr(error, words))
+		fail_msg("'%s' does not say '%s'", error, words);
+	assert_memory_equal(&got, &model, sizeof(model)); /* untouched */
+}
+
+PROMISE(a_model_that_was_edited_is_refused)
+{
+	refused("\"margin_cores\": 0.25", "\"margin_cores\": 0.75", -EBADMSG, "checksum");
+}
+
+PROMISE(a_torn_model_is_refused_with_its_line)
+{
+	refused("\"features\"", "", -EBADMSG, "line ");
+}
+
+PROMISE(a_model_of_another_version_is_refused)
+{
+	refused("\"version\": 1", "\"version\": 2", -EPROTO, "another version");
+	refused("\"sample_schema\": 1", "\"sample_schema\": 9", -EPROTO, "another version");
+}
+
+PROMISE(weights_that_are_no_numbers_are_refused)
+{
+	refused("\"weight\": 0.5", "\"weight\": \"0.5\"", -EBADMSG, "checksum");
+	refused("\"weight\": 0.5", "\"weight\": NaN", -EBADMSG, "line ");
+}
+
+PROMISE(something_else_is_refused)
+{
+	refused("cgbpf-policy", "somebody", -EBADMSG, "no model of cgbpf");
+}
+
+PROMISE(a_missing_model_is_said_to_be_missing)
+{
+	struct policy_model got;
+	char error[256];
+
+	unlink(file);
+	assert_int_equal(load(&got, error), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_throttled_half_of_the_time_needs_twice_its_use),
+		cmocka_unit_test(demand_is_at_most_hard),
+		cmocka_unit_test(it_says_prediction_and_margin),
+		cmocka_unit_test(it_says_no_more_than_hard_and_no_less_than_nothing),
+		cmocka_unit_test(without_a_model_it_says_so),
+		cmocka_unit_test(out_of_the_trained_range_it_is_not_trusted_and_names_the_feature),
+		cmocka_unit_test(what_is_no_number_is_not_said),
+		cmocka_unit_test(a_prediction_costs_less_than_two_microseconds),
+		cmocka_unit_test(what_was_saved_is_loaded_to_the_last_digit),
+		cmocka_unit_test(a_number_that_is_none_is_not_saved),
+		cmocka_unit_test(a_model_that_was_edited_is_refused),
+		cmocka_unit_test(a_torn_model_is_refused_with_its_line),
+		cmocka_unit_test(a_model_of_another_version_is_refused),
+		cmocka_unit_test(weights_that_are_no_numbers_are_refused),
+		cmocka_unit_test(something_else_is_refused),
+		cmocka_unit_test(a_missing_model_is_said_to_be_missing),
+	};
+
+	return cmocka_run_group_tests_name("policy", tests, make_folder, remove_folder);
+}
