@@ -70,10 +70,10 @@ remove_cgroup() {
 	wait_for "$DEADLINE" find "$1" -depth -type d -exec rmdir {} + || return
 }
 
-# make_parent FOLDER: a cgroup whose children have memory files.
+# make_parent FOLDER: a cgroup whose children have files of memory, CPU and IO.
 make_parent() {
 	[[ -d $1 ]] || mkdir -p "$1" || return
-	echo +memory >"$1/cgroup.subtree_control"
+	echo "+memory +cpu +io" >"$1/cgroup.subtree_control"
 }
 
 oom_kills() {

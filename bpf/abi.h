@@ -63,6 +63,10 @@ enum cgbpf_event_kind {
 	CGBPF_EVENT_CGROUP_NEW = 5,
 	CGBPF_EVENT_CGROUP_GONE = 6,
 	CGBPF_EVENT_WRITE = 7, /* somebody else wrote a cgroup file that is a knob */
+	CGBPF_EVENT_CPU_THROTTLED = 20, /* a run queue of the cgroup is out of quota */
+	CGBPF_EVENT_CPU_RELEASED = 21, /* it runs again: what was lost until now */
+	CGBPF_EVENT_IO_THROTTLED = 22, /* io.max keeps a bio waiting */
+	CGBPF_EVENT_TASK = 23, /* a task came into a cgroup whose tasks have a priority */
 };
 
 /* Bits of cgbpf_memory_event.flags. */
@@ -107,6 +111,43 @@ struct cgbpf_write_event {
 	char value[40]; /* what was written, cut, with a NUL at the end */
 };
 
+/* Bits of cgbpf_cpu_event.flags. */
+enum cgbpf_cpu_flag {
+	CGBPF_CPU_BY_ANCESTOR = 1 << 0, /* it is the ancestor's quota that is used up */
+};
+
+/* CGBPF_EVENT_CPU_THROTTLED, _RELEASED. Counters are the kernel's, of all time. */
+struct cgbpf_cpu_event {
+	__u64 quota_ns; /* all ones: no limit */
+	__u64 period_ns;
+	__u64 period_left_ns; /* until the quota would have been filled again */
+	__u64 ancestor_ppm; /* least quota of an ancestor, in parts per million of one CPU; all
+			       ones where none has one */
+	__u64 binder_id; /* that ancestor */
+	__u64 throttled_ns;
+	__u32 periods_cnt;
+	__u32 throttled_cnt;
+	__u32 flags;
+	__u32 reserved;
+};
+
+/* CGBPF_EVENT_IO_THROTTLED. */
+struct cgbpf_io_event {
+	__u32 device; /* major << 20 | minor */
+	__u32 is_write;
+	__u64 bytes; /* asked for in this direction since window_ns, */
+	__u64 ops; /* and in how many bios */
+	__u64 window_ns;
+	__u64 throttled_cnt; /* bios, since governing began */
+	__u64 reserved;
+};
+
+/* CGBPF_EVENT_TASK. */
+struct cgbpf_task_event {
+	__u32 tid;
+	__u32 reserved;
+};
+
 /* CGBPF_EVENT_CGROUP_NEW, _GONE. */
 struct cgbpf_life_event {
 	__u64 parent_id;
@@ -127,6 +168,9 @@ struct cgbpf_event {
 		struct cgbpf_kill_event kill;
 		struct cgbpf_write_event write;
 		struct cgbpf_life_event life;
+		struct cgbpf_cpu_event cpu;
+		struct cgbpf_io_event io;
+		struct cgbpf_task_event task;
 	};
 };
 
@@ -139,6 +183,12 @@ struct cgbpf_rule {
 	__u32 watermark_ppm; /* of memory.max */
 	__u32 knobs; /* bit (1 << enum cgbpf_knob): governed knobs */
 	char target[CGBPF_TARGET_LEN];
+	__u64 cpu_soft_ppm; /* of one CPU */
+	__u64 cpu_hard_ppm;
+	__u32 io_device; /* as in the ledger's keys */
+	__u32 io_quiet; /* bit 0: reads, bit 1: writes have reached hard and are not told */
+	__s32 nice; /* what its tasks have, where knobs says so */
+	__u32 policy; /* the same */
 };
 
 /* Map `cgroups`, by cgroup id: what was seen last, and what keeps events rare. */
@@ -167,6 +217,16 @@ struct cgbpf_cgroup {
 	__u64 unanswered_ns;
 	__s32 holders;
 	__u32 reserved;
+	__u64 cpu_throttled_cnt; /* run queues throttled, as told by the kernel */
+	__u64 cpu_said_ns; /* when, and at which quota, it was said last */
+	__u64 cpu_said_quota_ns;
+	__u64 cpu_noted_ns; /* when what was lost was said last, and what it was */
+	__u64 cpu_noted_throttled_ns;
+	__u64 io_throttled_cnt; /* bios */
+	__u64 io_window_ns;
+	__u64 io_bytes[2]; /* reads, writes; since io_window_ns */
+	__u64 io_ops[2];
+	__u64 io_said_ns[2];
 };
 
 /* Map `stats`, one element. Counters only grow. */
@@ -191,6 +251,8 @@ struct cgbpf_stats {
 	__u64 cgroup_gone_cnt;
 	__u64 foreign_write_cnt;
 	__s64 holders; /* tasks held at this moment, on the whole machine */
+	__u64 cpu_throttled_cnt;
+	__u64 io_throttled_cnt;
 };
 
 /* Map `ledger`: original values of every file cgbpf has changed or is about to. */
@@ -216,10 +278,12 @@ struct cgbpf_ledger_entry {
 _Static_assert(sizeof(struct cgbpf_memory_event) == 64, "memory event");
 _Static_assert(sizeof(struct cgbpf_kill_event) == 40, "kill event");
 _Static_assert(sizeof(struct cgbpf_write_event) == 56, "write event");
+_Static_assert(sizeof(struct cgbpf_cpu_event) == 64, "cpu event");
+_Static_assert(sizeof(struct cgbpf_io_event) == 48, "io event");
 _Static_assert(sizeof(struct cgbpf_event) == 120, "event");
-_Static_assert(sizeof(struct cgbpf_rule) == 104, "rule");
-_Static_assert(sizeof(struct cgbpf_cgroup) == 168, "cgroup");
-_Static_assert(sizeof(struct cgbpf_stats) == 160, "stats");
+_Static_assert(sizeof(struct cgbpf_rule) == 136, "rule");
+_Static_assert(sizeof(struct cgbpf_cgroup) == 272, "cgroup");
+_Static_assert(sizeof(struct cgbpf_stats) == 176, "stats");
 _Static_assert(sizeof(struct cgbpf_ledger_key) == 16, "ledger key");
 _Static_assert(sizeof(struct cgbpf_ledger_entry) == 400, "ledger entry");
 

@@ -42,6 +42,8 @@ static __always_inline __u64 address_of(const void *pointer)
 
 /* state.bpf.c: rules and what was seen last. NULL: not governed. */
 struct cgbpf_rule *state__rule(__u64 cgroup_id) __hidden;
+/* The rule, if it governs KNOB. */
+struct cgbpf_rule *state__rule_for(__u64 cgroup_id, __u32 knob) __hidden;
 struct cgbpf_cgroup *state__cgroup(__u64 cgroup_id) __hidden;
 /* Never NULL in practice (an array's only element); the verifier wants the check. */
 struct cgbpf_stats *state__stats(void) __hidden;

@@ -101,7 +101,7 @@ __noinline int look_closer(__u64 counter, __u64 leaf, __u64 usage, __u64 trying_
 	__u64 file;
 
 	event.cgroup_id = headroom__memcg_id(counter);
-	rule = state__rule(event.cgroup_id);
+	rule = state__rule_for(event.cgroup_id, CGBPF_KNOB_MEMORY_MAX);
 	seen = state__cgroup(event.cgroup_id);
 	stats = state__stats();
 	if (!rule || !seen || !stats)
@@ -174,7 +174,7 @@ int BPF_PROG(on_oom, struct mem_cgroup *memcg)
 	event.cgroup_id = memcg->css.cgroup->kn->id;
 	bpf_map_update_elem(&oom_owner, &tid, &event.cgroup_id, BPF_ANY);
 
-	rule = state__rule(event.cgroup_id);
+	rule = state__rule_for(event.cgroup_id, CGBPF_KNOB_MEMORY_MAX);
 	seen = state__cgroup(event.cgroup_id);
 	stats = state__stats();
 	if (!rule || !seen || !stats)

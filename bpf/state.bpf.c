@@ -43,6 +43,13 @@ __hidden struct cgbpf_rule *state__rule(__u64 cgroup_id)
 	return bpf_map_lookup_elem(&rules, &cgroup_id);
 }
 
+__hidden struct cgbpf_rule *state__rule_for(__u64 cgroup_id, __u32 knob)
+{
+	struct cgbpf_rule *rule = bpf_map_lookup_elem(&rules, &cgroup_id);
+
+	return rule && rule->knobs & 1U << knob ? rule : NULL;
+}
+
 __hidden struct cgbpf_cgroup *state__cgroup(__u64 cgroup_id)
 {
 	return bpf_map_lookup_elem(&cgroups, &cgroup_id);

@@ -16,6 +16,14 @@ static __always_inline int knob_of(struct kernfs_node *kn)
 	bpf_probe_read_kernel_str(name, sizeof(name), kernel_name);
 	if (!bpf_strncmp(name, sizeof(name), "memory.max"))
 		return CGBPF_KNOB_MEMORY_MAX;
+	if (!bpf_strncmp(name, sizeof(name), "cpu.max"))
+		return CGBPF_KNOB_CPU_MAX;
+	if (!bpf_strncmp(name, sizeof(name), "cpu.max.burst"))
+		return CGBPF_KNOB_CPU_MAX_BURST;
+	if (!bpf_strncmp(name, sizeof(name), "cpu.weight"))
+		return CGBPF_KNOB_CPU_WEIGHT;
+	if (!bpf_strncmp(name, sizeof(name), "io.max"))
+		return CGBPF_KNOB_IO_MAX;
 	if (!bpf_strncmp(name, sizeof(name), "cgroup.subtree_control"))
 		return CGBPF_KNOB_SUBTREE_CONTROL;
 	return CGBPF_KNOB_NONE;
@@ -56,8 +64,7 @@ int BPF_PROG(on_write, struct kernfs_open_file *of, char *buf, size_t nbytes, lo
 	event.kernel_ns = bpf_ktime_get_ns();
 	event.cgroup_id = BPF_CORE_READ(compat__kernfs_parent(kn), id);
 	event.write.result = result;
-	event.write.is_governed =
-		event.write.knob == CGBPF_KNOB_MEMORY_MAX && state__rule(event.cgroup_id) != NULL;
+	event.write.is_governed = state__rule_for(event.cgroup_id, event.write.knob) != NULL;
 	bpf_probe_read_kernel_str(event.write.value, sizeof(event.write.value), buf);
 	if (event.write.is_governed)
 		__sync_fetch_and_add(&stats->foreign_write_cnt, 1);

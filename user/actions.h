@@ -28,6 +28,10 @@ struct action {
 	uint64_t cgroup_id;
 	uint64_t binder_id; /* the ancestor that binds or was raised first */
 	uint64_t old_bytes, new_bytes;
+	uint32_t knob; /* 0: memory.max */
+	uint32_t io_kind; /* enum io_kind */
+	uint64_t old_amount, new_amount; /* of other knobs: quota in us, weight, rate */
+	uint64_t period_us;
 	struct journal_times times;
 };
 

@@ -17,9 +17,12 @@ uint64_t calm__period_ns(const struct controller *controller)
 	uint64_t period = PERIOD_MOST_NS;
 	struct group *group = NULL;
 
-	while ((group = groups__next(&controller->groups, group)))
-		if (group->return_after_ns / PERIOD_SHARE < period)
+	while ((group = groups__next(&controller->groups, group))) {
+		if (group->has_memory && group->return_after_ns / PERIOD_SHARE < period)
 			period = group->return_after_ns / PERIOD_SHARE;
+		if (group->cpu && group->cpu->return_after_ns / PERIOD_SHARE < period)
+			period = group->cpu->return_after_ns / PERIOD_SHARE;
+	}
 	return period < PERIOD_LEAST_NS ? PERIOD_LEAST_NS : period;
 }
 

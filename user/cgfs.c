@@ -242,6 +242,22 @@ int cgfs_look(int dir_fd, struct memory_look *ret_look)
 	return 0;
 }
 
+int cgfs_look_cpu(int dir_fd, struct cpu_look *ret_look)
+{
+	char stat[1024] = "";
+	int err = cgfs_read(dir_fd, "cpu.stat", stat, sizeof(stat));
+
+	if (err)
+		return err;
+	*ret_look = (struct cpu_look){
+		.usage_us = stat_value(stat, "usage_usec"),
+		.throttled_us = stat_value(stat, "throttled_usec"),
+		.periods_cnt = stat_value(stat, "nr_periods"),
+		.throttled_cnt = stat_value(stat, "nr_throttled"),
+	};
+	return 0;
+}
+
 static int walk(int dir_fd, const char *path, cgfs_visit visit, void *context)
 {
 	struct dirent *entry;

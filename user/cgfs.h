@@ -49,6 +49,13 @@ struct memory_look {
 };
 int cgfs_look(int dir_fd, struct memory_look *ret_look);
 
+/* What cpu.stat says. */
+struct cpu_look {
+	uint64_t usage_us, throttled_us;
+	uint32_t periods_cnt, throttled_cnt;
+};
+int cgfs_look_cpu(int dir_fd, struct cpu_look *ret_look);
+
 /*
  * Calls VISIT for every cgroup below the root, parents first. VISIT borrows DIR_FD and PATH; 0 goes
  * on below it, a positive return leaves out what is below it, a negative return ends the walk with

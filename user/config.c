@@ -5,12 +5,16 @@
 #include <string.h>
 
 #include "user/config.h"
+#include "user/config_amounts.h"
+#include "user/config_check.h"
 #include "user/config_schema.h"
 #include "user/config_yaml.h"
 #include "user/text.h"
 
 /* Names and matches are compared pairwise. */
 #define TARGETS_MAX 4096
+#define PIDS_MAX 1024
+#define WEIGHT_STEP 100
 #define _cleanup_(function) __attribute__((cleanup(function)))
 
 static int check_keys(struct reader *reader, yaml_node_t *mapping, enum schema_place place)
@@ -70,6 +74,40 @@ static int load_scalar(struct reader *reader, const struct schema_key *key, yaml
 
 static int load_targets(struct reader *reader, yaml_node_t *list, struct config *config);
 
+static int load_pids(struct reader *reader, yaml_node_t *list, struct target_config *target)
+{
+	const struct schema_key key = {.key = "pids",
+				       .parse = schema_read_count,
+				       .min = "1",
+				       .max = "4194304",
+				       .unit = "a list of process ids"};
+	const yaml_node_item_t *item;
+	size_t cnt;
+	int err = 0;
+
+	if (list->type != YAML_SEQUENCE_NODE)
+		return REFUSE(reader, list, "pids wants a list of process ids");
+	item = list->data.sequence.items.start;
+	cnt = list->data.sequence.items.top - item;
+	if (cnt > PIDS_MAX)
+		return REFUSE(reader, list, "there are more than %d pids", PIDS_MAX);
+	target->has_pids = true;
+	target->pids = calloc(cnt, sizeof(*target->pids));
+	if (cnt && !target->pids)
+		return REFUSE_FILE(reader, -ENOMEM, "out of memory");
+	while (target->pids_cnt < cnt && !err) {
+		yaml_node_t *node = yaml_document_get_node(&reader->document, *item++);
+		struct pid_config *pid = &target->pids[target->pids_cnt++];
+		uint64_t number = 0;
+
+		err = load_scalar(reader, &key, node, &number);
+		pid->pid = number;
+		pid->line = node->start_mark.line + 1;
+		pid->column = node->start_mark.column + 1;
+	}
+	return err;
+}
+
 static int load_mapping(struct reader *reader, yaml_node_t *node, enum schema_place place,
 			const char *name, void *object)
 {
@@ -88,18 +126,12 @@ static int load_mapping(struct reader *reader, yaml_node_t *node, enum schema_pl
 			err = load_mapping(reader, value, key->inside, key->key, at);
 		else if (key->shape == SHAPE_LIST)
 			err = load_targets(reader, value, object);
+		else if (key->shape == SHAPE_PIDS)
+			err = load_pids(reader, value, object);
 		else
 			err = load_scalar(reader, key, value, at);
 	}
-	if (!err && place == PLACE_MEMORY) {
-		const struct memory_config *memory = object;
-		yaml_node_t *given = reader__find(reader, node, "soft");
-
-		given = given ?: reader__find(reader, node, "hard");
-		if (memory->hard_bytes && memory->soft_bytes > memory->hard_bytes)
-			return REFUSE(reader, given ?: node, "soft is above hard");
-	}
-	return err;
+	return err ?: config_check_place(reader, node, place, object);
 }
 
 static int load_target(struct reader *reader, yaml_node_t *node, const struct config *config,
@@ -112,6 +144,8 @@ static int load_target(struct reader *reader, yaml_node_t *node, const struct co
 
 	target->memory = config->memory_defaults;
 	target->psi = config->psi;
+	target->cpu = config->cpu_defaults;
+	target->io = config->io_defaults;
 	target->line = node->start_mark.line + 1;
 	target->column = node->start_mark.column + 1;
 	err = schema_set_fallbacks(PLACE_TARGET, target);
@@ -121,11 +155,9 @@ static int load_target(struct reader *reader, yaml_node_t *node, const struct co
 		return err;
 	if (target->kind == TARGET_NONE)
 		return REFUSE(reader, node, "a target has one of cgroup, docker, pid and unit");
-	target->memory.is_given = reader__find(reader, node, "memory");
-	if (!target->memory.is_given)
-		return REFUSE(reader, node,
-			      "governs nothing; 'memory: {}' would govern its memory by the "
-			      "defaults");
+	err = config_check_target(reader, node, target);
+	if (err)
+		return err;
 	if (!target->name[0] && name_key->parse(name_key, target->match, target->name, &why) < 0)
 		text_escape(target->match, strlen(target->match), target->name,
 			    sizeof(target->name));
@@ -171,7 +203,12 @@ static int set_fallbacks(struct config *config)
 	int err = schema_set_fallbacks(PLACE_MACHINE, config);
 
 	err = err ?: schema_set_fallbacks(PLACE_SAMPLES, &config->samples);
-	return err ?: schema_set_fallbacks(PLACE_MEMORY, &config->memory_defaults);
+	if (!err)
+		err = schema_set_fallbacks(PLACE_MEMORY, &config->memory_defaults);
+	if (!err)
+		err = schema_set_fallbacks(PLACE_CPU, &config->cpu_defaults);
+	config->cpu_defaults.step.weight = WEIGHT_STEP;
+	return err ?: schema_set_fallbacks(PLACE_IO, &config->io_defaults);
 }
 
 int config__load(const char *file, struct config *ret_config, char *error, size_t error_len)
@@ -220,14 +257,18 @@ int config__default(struct config *ret_config)
 	target->kind = TARGET_ALL_FINITE;
 	target->memory = config.memory_defaults;
 	target->memory.is_given = true;
+	target->cpu = config.cpu_defaults;
+	target->cpu.is_given = true;
 	*ret_config = config;
 	return 0;
 }
 
 void config__free(struct config *config)
 {
-	for (size_t i = 0; i < config->targets_cnt; i++)
+	for (size_t i = 0; i < config->targets_cnt; i++) {
 		free(config->targets[i].match);
+		free(config->targets[i].pids);
+	}
 	free(config->targets);
 	free(config->file);
 	*config = (struct config){};

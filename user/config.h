@@ -50,6 +50,64 @@ struct samples_config {
 	uint64_t keep; /* so many old ones */
 };
 
+enum cpu_mode {
+	CPU_MODE_QUOTA = 1, /* cpu.max */
+	CPU_MODE_WEIGHT = 2, /* cpu.weight alone */
+};
+
+/* One of the two, by mode; 0: not given. */
+struct cpu_amount {
+	uint64_t cores_ppm; /* of one CPU */
+	uint64_t weight;
+};
+
+struct cpu_config {
+	bool is_given;
+	enum cpu_mode mode;
+	struct cpu_amount soft, hard, step;
+	uint64_t return_after_ns;
+	uint64_t burst_ppm; /* of one CPU */
+	bool has_burst;
+};
+
+/* What io.max limits, in the order in which the kernel prints it. */
+enum io_kind { IO_RBPS = 0, IO_WBPS, IO_RIOPS, IO_WIOPS, IO_KINDS };
+
+/* Bytes or operations a second; 0: not given. */
+struct io_rate_config {
+	bool is_given;
+	uint64_t soft, hard, step;
+};
+
+struct io_config {
+	bool is_given;
+	uint32_t device; /* as the ledger's keys have it; 0: not given */
+	struct io_rate_config rates[IO_KINDS];
+	uint64_t return_after_ns;
+};
+
+enum sched_choice {
+	SCHED_CHOICE_OTHER = 1,
+	SCHED_CHOICE_BATCH = 2,
+	SCHED_CHOICE_IDLE = 3,
+	SCHED_CHOICE_RR = 4,
+	SCHED_CHOICE_FIFO = 5,
+};
+
+struct priority_config {
+	bool is_given;
+	uint64_t weight; /* 0: not given */
+	int nice;
+	bool has_nice;
+	enum sched_choice sched; /* 0: not given */
+};
+
+/* A process to be put into the target's cgroup. */
+struct pid_config {
+	uint32_t pid;
+	unsigned int line, column;
+};
+
 struct target_config {
 	char name[CONFIG_NAME_MAX + 1];
 	enum target_kind kind;
@@ -57,6 +115,12 @@ struct target_config {
 	enum foreign_policy on_foreign_write;
 	struct memory_config memory; /* with the defaults filled in */
 	struct psi_config psi; /* as the machine's, where not given */
+	struct cpu_config cpu; /* the same */
+	struct io_config io; /* the same */
+	struct priority_config priority;
+	struct pid_config *pids; /* owned */
+	size_t pids_cnt;
+	bool has_pids; /* also an empty list: the cgroup is made where it is missing */
 	unsigned int line, column; /* where the target stands in the file, from 1 */
 };
 
@@ -67,6 +131,8 @@ struct config {
 	struct memory_config memory_defaults;
 	struct psi_config psi; /* of the machine, and of targets that say nothing else */
 	struct samples_config samples;
+	struct cpu_config cpu_defaults;
+	struct io_config io_defaults;
 	struct target_config *targets; /* owned */
 	size_t targets_cnt;
 };

@@ -17,6 +17,11 @@ enum schema_place {
 	PLACE_MEMORY = 5, /* struct memory_config */
 	PLACE_PSI = 20, /* struct psi_config */
 	PLACE_SAMPLES = 21, /* struct samples_config */
+	PLACE_CPU = 6, /* struct cpu_config */
+	PLACE_IO = 7, /* struct io_config */
+	PLACE_IO_BYTES = 8, /* struct io_rate_config */
+	PLACE_IO_COUNT = 9, /* struct io_rate_config */
+	PLACE_PRIORITY = 10, /* struct priority_config */
 };
 
 enum schema_shape {
@@ -24,6 +29,7 @@ enum schema_shape {
 	SHAPE_MAPPING = 2, /* keys of the place .inside */
 	SHAPE_LIST = 3, /* mappings of the place .inside */
 	SHAPE_LATER = 4, /* known, but not in this version */
+	SHAPE_PIDS = 5, /* process ids */
 };
 
 struct schema_key {

@@ -69,13 +69,49 @@ int govern__consider(struct controller *controller, int dir_fd, const char *path
 void govern__consider_id(struct controller *controller, uint64_t id, uint64_t made_ns);
 /* The cgroups directly below one that has handed out controllers. */
 void govern__consider_children(struct controller *controller, uint64_t id);
+/* The cgroup is gone, and what is recorded of it. */
 void govern__forget(struct controller *controller, uint64_t id);
+/* Takes a group out of the table and its rule out of the kernel; limits and ledger stay. */
+void govern__drop(struct controller *controller, uint64_t id);
 /* Drops all rules, so that nothing is held or reported any more; limits stay. */
 void govern__release_all(struct controller *controller);
 /* MEMORY as page-aligned numbers, with soft (where left out: FOUND) <= hard (where left out: twice
  * soft). */
 struct memory_rule govern__rule(const struct memory_config *memory, uint64_t found_bytes);
+/* The kernel's side learns what of GROUP is governed now. */
 int govern__set_rule(struct controller *controller, const struct group *group);
+/* Into the table, unless it is there. */
+int govern__enter(struct controller *controller, struct group *group);
+/* Is any of its resources governed, or obeyed until a reload? */
+bool govern__is_any(const struct group *group);
+/* Whether FD leaves the loop, a walk and the restore theirs. */
+bool govern__is_spared(int fd);
+/* What an explicit target cannot be governed for is worth a line; what a glob meets is not. */
+void govern__pass_over(const struct target_config *target, const char *path, const char *why);
+
+/*
+ * One resource of a group each, in a room of its own. *__govern adds it where TARGET wants it and
+ * it is not there yet; *__fit takes a new configuration (TARGET NULL: none), and puts back what is
+ * no longer governed. GROUP may be in the table or not yet.
+ */
+/* govern_memory.c */
+void memory__govern(struct controller *controller, struct group *group,
+		    const struct target_config *target);
+void memory__fit(struct controller *controller, struct group *group,
+		 const struct target_config *target);
+/* cpu.c */
+void cpu__govern(struct controller *controller, struct group *group,
+		 const struct target_config *target);
+void cpu__fit(struct controller *controller, struct group *group,
+	      const struct target_config *target);
+void cpu__forget(struct controller *controller, uint64_t id);
+/* What it lost while it was throttled. */
+void cpu__note(struct controller *controller, const struct cgbpf_event *event);
+/* Gives back what is not used; returns how many have more than soft. */
+size_t cpu__tick(struct controller *controller);
+/* Somebody else wrote one of its knobs, or may have (found by looking: EVENT NULL). */
+void cpu__foreign(struct controller *controller, struct group *group,
+		  const struct cgbpf_event *event);
 
 /* note.c: what the kernel side said outside of emergencies. Main thread only. */
 void note__handle(struct controller *controller, const struct cgbpf_event *event);
@@ -86,6 +122,25 @@ void note__catch_up(struct controller *controller);
 
 /* foreign.c: somebody else wrote a file that is a knob. */
 void foreign__handle(struct controller *controller, const struct cgbpf_event *event);
+/* Is there one of this minute's reasserts left? Takes it. */
+bool foreign__may_reassert(uint64_t reasserts_ns[GROUP_REASSERTS_MAX], uint64_t now_ns);
+/* How a write by others to any knob is told: knob, values, writer, answer and reason. */
+struct foreign_answer {
+	enum foreign_policy policy;
+	enum reason reason;
+};
+/*
+ * What to answer to VALUE, which now stands at KEY. Takes a reassert. IS_SOFT_GIVEN: by the
+ * configuration; IS_UNLIMITED: there is no limit to adopt.
+ */
+struct foreign_answer foreign__choose(struct controller *controller, const struct group *group,
+				      const struct cgbpf_ledger_key *key, const char *value,
+				      bool is_soft_given, bool is_unlimited,
+				      uint64_t reasserts_ns[GROUP_REASSERTS_MAX]);
+/* Journals it; EVENT is NULL where it was found by looking. */
+void foreign__tell(struct controller *controller, const struct group *group,
+		   const struct cgbpf_event *event, struct journal_record *record,
+		   struct foreign_answer answer);
 /* Looks whether another limit stands than ours, where the write itself was not seen. */
 void foreign__find(struct controller *controller, struct group *group);
 

@@ -66,6 +66,17 @@ static const struct feature_row table[FEATURE_MAX] = {
 	[FEATURE_PSI] = {"psi", "pressure (/proc/pressure/memory)",
 			 "no psi_spike, and samples without pressure; limits do not depend on it",
 			 "boot with psi=1", false, NULL},
+	[FEATURE_CPU_CONTROLLER] = {"cpu_controller", "the cpu controller in cgroup v2",
+				    "CPU time cannot be governed", "free it from cgroup v1", false,
+				    NULL},
+	[FEATURE_IO_CONTROLLER] = {"io_controller", "the io controller in cgroup v2",
+				   "IO cannot be governed", "free it from cgroup v1", false, NULL},
+	[FEATURE_CPU_THROTTLE] = {"cpu_throttle", "function throttle_cfs_rq",
+				  "CPU quotas are not raised",
+				  "use a kernel with CONFIG_CFS_BANDWIDTH", false, "on_throttle"},
+	[FEATURE_CPU_RELEASE] = {"cpu_release", "function unthrottle_cfs_rq",
+				 "what throttling cost is not journaled",
+				 "use a kernel with CONFIG_CFS_BANDWIDTH", false, "on_unthrottle"},
 };
 
 const struct feature_row *feature_row(enum feature feature)
@@ -138,6 +149,8 @@ static void probe_kernel(struct features *features)
 	features->has[FEATURE_KILL_TASK] = tracepoint_has_pointer(btf, "btf_trace_mark_victim");
 	features->has[FEATURE_LIFE] =
 		btf__find_by_name_kind(btf, "btf_trace_cgroup_mkdir", BTF_KIND_TYPEDEF) > 0;
+	features->has[FEATURE_CPU_THROTTLE] = has_function(btf, "throttle_cfs_rq");
+	features->has[FEATURE_CPU_RELEASE] = has_function(btf, "unthrottle_cfs_rq");
 	btf__free(btf);
 }
 
@@ -158,6 +171,8 @@ void features_probe(struct features *ret_features)
 	}
 	features.has[FEATURE_MEMORY_CONTROLLER] =
 		has_word(CGFS_ROOT "/cgroup.controllers", "memory");
+	features.has[FEATURE_CPU_CONTROLLER] = has_word(CGFS_ROOT "/cgroup.controllers", "cpu");
+	features.has[FEATURE_IO_CONTROLLER] = has_word(CGFS_ROOT "/cgroup.controllers", "io");
 	features.has[FEATURE_BPFFS] = is_bpffs();
 	/* Kernels without the switch cannot turn it off. */
 	features.has[FEATURE_FTRACE] = access("/proc/sys/kernel/ftrace_enabled", F_OK) != 0 ||

@@ -46,12 +46,12 @@ static bool is_original(const struct controller *controller, const struct group 
 }
 
 /* Is there one of this minute's reasserts left? Takes it. */
-static bool may_reassert(struct group *group, uint64_t now_ns)
+bool foreign__may_reassert(uint64_t reasserts_ns[GROUP_REASSERTS_MAX], uint64_t now_ns)
 {
 	for (int i = 0; i < GROUP_REASSERTS_MAX; i++) {
-		if (group->reasserts_ns[i] && now_ns - group->reasserts_ns[i] < MINUTE_NS)
+		if (reasserts_ns[i] && now_ns - reasserts_ns[i] < MINUTE_NS)
 			continue;
-		group->reasserts_ns[i] = now_ns;
+		reasserts_ns[i] = now_ns;
 		return true;
 	}
 	return false;
@@ -61,13 +61,13 @@ static void obey(struct controller *controller, struct group *group, uint64_t by
 {
 	uint64_t ours, now;
 
-	loader__drop_rule(controller->loader, group->id);
 	pthread_mutex_lock(&controller->groups.lock);
 	group->is_stopped = true;
 	ours = group->limit_bytes;
 	group->limit_bytes = bytes;
 	group__promise(group, bytes, &controller->pool.promised_bytes);
 	pthread_mutex_unlock(&controller->groups.lock);
+	govern__set_rule(controller, group);
 	/* A raise of ours may have been under way when it was written; a value that is neither is a
 	 * later word of theirs. */
 	if (!apply__standing(group, &now) && now != bytes && now == ours &&
@@ -137,7 +137,7 @@ static struct answer choose(const struct controller *controller, struct group *g
 	if (answer.policy == FOREIGN_ADOPT && bytes == UINT64_MAX)
 		answer.policy = FOREIGN_OBEY;
 	if (answer.policy == FOREIGN_REASSERT && answer.reason != REASON_MAKER &&
-	    !may_reassert(group, now_ns))
+	    !foreign__may_reassert(group->reasserts_ns, now_ns))
 		answer = (struct answer){FOREIGN_OBEY, REASON_FOREIGN_TOO_OFTEN};
 	return answer;
 }
@@ -195,6 +195,8 @@ void foreign__find(struct controller *controller, struct group *group)
 	differs = !group->is_stopped && !apply__standing(group, &standing) &&
 		  standing != group->limit_bytes;
 	pthread_mutex_unlock(&controller->groups.lock);
+	if (group->cpu)
+		cpu__foreign(controller, group, NULL);
 	if (!differs)
 		return;
 	event.kernel_ns = apply_now_ns();
@@ -214,8 +216,10 @@ void foreign__handle(struct controller *controller, const struct cgbpf_event *ev
 		return; /* the kernel refused it */
 	if (event->write.knob == CGBPF_KNOB_SUBTREE_CONTROL)
 		govern__consider_children(controller, event->cgroup_id);
-	else if (group)
+	else if (group && group->has_memory && event->write.knob == CGBPF_KNOB_MEMORY_MAX)
 		answer_write(controller, group, event);
+	else if (group && group->cpu && group_cpu__is_knob(group->cpu, event->write.knob))
+		cpu__foreign(controller, group, event);
 	else
 		govern__consider_id(controller, event->cgroup_id, 0);
 }

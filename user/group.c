@@ -106,8 +106,26 @@ void group__free(struct group *group)
 	if (group->max_fd >= 0)
 		close(group->max_fd);
 	free(group->sample);
+	group_cpu__free(group->cpu);
 	free(group->path);
 	free(group);
+}
+
+void group_cpu__free(struct group_cpu *cpu)
+{
+	if (cpu && cpu->fd >= 0)
+		close(cpu->fd);
+	free(cpu);
+}
+
+uint64_t group_cpu__amount(const struct group_cpu *cpu)
+{
+	return cpu->mode == CPU_MODE_WEIGHT ? cpu->weight : quota_cores_ppm(&cpu->standing);
+}
+
+struct cgbpf_ledger_key group__key(const struct group *group, uint32_t knob, uint32_t device)
+{
+	return (struct cgbpf_ledger_key){group->id, knob, device};
 }
 
 void group__promise(struct group *group, uint64_t usage_bytes, uint64_t *promised_bytes)

@@ -13,10 +13,35 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/abi.h"
 #include "user/config.h"
+#include "user/decide_cpu.h"
 #include "user/decide_memory.h"
+#include "user/quota.h"
 
 #define GROUP_REASSERTS_MAX 3
+
+/* How a group's CPU time is governed. */
+struct group_cpu {
+	enum cpu_mode mode;
+	struct cpu_rule rule;
+	struct quota standing; /* mode quota: what we last wrote or found */
+	uint64_t weight; /* mode weight: the same */
+	int fd; /* cpu.max or cpu.weight, kept open for raises */
+	uint64_t return_after_ns;
+	uint64_t burst_ppm; /* of one CPU */
+	bool has_burst; /* configured */
+	uint64_t calm_since_ns; /* could do with less since; 0: cannot */
+	uint64_t usage_us, looked_ns; /* cpu.stat, when last looked */
+	uint64_t noted_throttled_ns; /* told in the journal so far */
+	uint32_t noted_periods_cnt, noted_throttled_cnt;
+	uint64_t reasserts_ns[GROUP_REASSERTS_MAX];
+	bool is_soft_given;
+	bool is_stopped; /* an administrator's value is obeyed until a reload */
+	bool is_hard_said;
+	enum reason refused; /* said last, and when */
+	uint64_t refused_ns;
+};
 
 struct group {
 	uint64_t id;
@@ -25,6 +50,8 @@ struct group {
 	enum foreign_policy on_foreign_write;
 	uint64_t return_after_ns;
 	uint64_t hold_ns;
+	bool has_memory; /* its memory is governed; if not, is_stopped is set */
+	struct group_cpu *cpu; /* owned; NULL: not governed */
 	struct memory_rule rule;
 	int dir_fd;
 	int max_fd; /* memory.max, kept open for raises */
@@ -64,6 +91,13 @@ struct group *groups__take(struct groups *groups, uint64_t id);
  * is known. */
 struct group *groups__next(const struct groups *groups, const struct group *group);
 void group__free(struct group *group);
+void group_cpu__free(struct group_cpu *cpu);
+/* Is KNOB one of the files that hold its limit? */
+bool group_cpu__is_knob(const struct group_cpu *cpu, uint32_t knob);
+/* What it has: parts per million of one CPU, or its weight. */
+uint64_t group_cpu__amount(const struct group_cpu *cpu);
+/* How the ledger names one of its knobs. */
+struct cgbpf_ledger_key group__key(const struct group *group, uint32_t knob, uint32_t device);
 /*
  * Sets what is promised to GROUP, and *PROMISED_BYTES, the sum of all promises, with it: what it
  * was given beyond soft and, at USAGE, does not use. Under the table's lock.

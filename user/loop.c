@@ -87,7 +87,7 @@ static void set_timer(int fd, uint64_t first_ns, uint64_t every_ns)
 
 static void calm(struct loop *loop)
 {
-	size_t above_cnt = calm__tick(loop->controller);
+	size_t above_cnt = calm__tick(loop->controller) + cpu__tick(loop->controller);
 	uint64_t period = above_cnt ? calm__period_ns(loop->controller) : 0;
 
 	if (period != loop->calm_period_ns)
@@ -174,7 +174,8 @@ static void on_actions(struct loop *loop)
 		report_action(controller, &action);
 		if (action.kind == ACTION_SIGHTED)
 			note__catch_up(controller);
-		calm__look(controller, action.cgroup_id);
+		if (!action.knob)
+			calm__look(controller, action.cgroup_id);
 		is_raised |= action.kind == ACTION_RAISED;
 	}
 	refresh_pool(controller);

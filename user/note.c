@@ -2,6 +2,7 @@
 /* What the main thread does about each note of the kernel side: cgroups that come and go, kills,
  * other writers. It never answers an emergency (see rescue). */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -78,17 +79,19 @@ void note__handle(struct controller *controller, const struct cgbpf_event *event
 	case CGBPF_EVENT_WRITE:
 		foreign__handle(controller, event);
 		break;
+	case CGBPF_EVENT_CPU_RELEASED:
+		cpu__note(controller, event);
+		break;
 	}
 }
 
 void note__catch_up(struct controller *controller)
 {
 	struct group *group, *next;
-	uint64_t limit;
 
 	for (group = groups__next(&controller->groups, NULL); group; group = next) {
 		next = groups__next(&controller->groups, group);
-		if (cgfs_is_gone(cgfs_read_bytes(group->dir_fd, "memory.max", &limit)))
+		if (faccessat(group->dir_fd, "cgroup.procs", F_OK, 0))
 			note__gone(controller, group->id);
 		else
 			foreign__find(controller, group);

@@ -49,7 +49,8 @@ uint64_t quota_cores_ppm(const struct quota *quota)
 
 uint64_t quota_for(uint64_t cores_ppm, uint64_t period_us)
 {
-	wide quota_us = (wide)cores_ppm * period_us / PPM;
+	/* Rounded, so that what quota_cores_ppm made of a quota becomes that quota again. */
+	wide quota_us = ((wide)cores_ppm * period_us + PPM / 2) / PPM;
 
 	if (cores_ppm == UINT64_MAX || quota_us > INT64_MAX)
 		return UINT64_MAX;

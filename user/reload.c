@@ -9,65 +9,8 @@
 #include "user/docker.h"
 #include "user/log.h"
 #include "user/loop.h"
-#include "user/restore.h"
 
 #define ERROR_LEN 1024
-
-/* Puts GROUP back to its original and lets it go. */
-static void release(struct controller *controller, struct group *group)
-{
-	struct cgbpf_ledger_key key = {.cgroup_id = group->id, .knob = CGBPF_KNOB_MEMORY_MAX};
-	struct journal_record record = report_about(group, JOURNAL_RESTORED);
-	struct restored_limit limit;
-	enum reason reason;
-
-	/* From here on it is not raised, so that the original is the last word. */
-	loader__drop_rule(controller->loader, group->id);
-	pthread_mutex_lock(&controller->groups.lock);
-	group->is_stopped = true;
-	group__promise(group, 0, &controller->pool.promised_bytes);
-	groups__take(&controller->groups, group->id);
-	pthread_mutex_unlock(&controller->groups.lock);
-
-	reason = restore__key(&controller->apply, controller->root_fd, &key, &limit) ==
-				 RESTORED_IN_USE
-			 ? REASON_IN_USE
-			 : REASON_RELOAD;
-	report_texts(&record, key.knob, limit.before, limit.after);
-	record.reason = reason_name(reason);
-	record.detail = reason_sentence(reason);
-	report(controller, &record);
-	group__free(group);
-}
-
-/* The rule of NEW in the place of GROUP's; a limit past the new hard is left and returns. */
-static void change(struct controller *controller, struct group *group,
-		   const struct target_config *target)
-{
-	const struct memory_config *memory = &target->memory;
-	struct journal_record record;
-	uint64_t written_ns;
-
-	pthread_mutex_lock(&controller->groups.lock);
-	memcpy(group->target, target->name, sizeof(group->target));
-	group->on_foreign_write = target->on_foreign_write;
-	group->return_after_ns = memory->return_after_ns;
-	group->hold_ns = memory->hold_ns;
-	group->is_soft_given = memory->soft_bytes != 0;
-	group->rule = govern__rule(memory, group->rule.soft_bytes);
-	group->is_hard_said = false;
-	record = report_about(group, JOURNAL_GOVERNED);
-	if (group->limit_bytes < group->rule.soft_bytes &&
-	    !apply__raise(&controller->apply, group, group->rule.soft_bytes, &written_ns))
-		record.new_bytes = group->limit_bytes;
-	pthread_mutex_unlock(&controller->groups.lock);
-	record.target = group->target;
-	record.reason = reason_name(REASON_SOFT);
-	record.detail = reason_sentence(REASON_SOFT);
-	if (record.new_bytes != record.old_bytes)
-		report(controller, &record);
-	govern__set_rule(controller, group);
-}
 
 /* Keeps, changes, adds and releases. */
 static void fit(struct controller *controller)
@@ -82,14 +25,16 @@ static void fit(struct controller *controller)
 		next = groups__next(&controller->groups, group);
 		if (!target && docker_unknown_cnt() != unknown_cnt)
 			continue; /* an Engine that does not answer is no reason to let it go */
-		if (group->is_stopped) { /* obeyed until now; considered afresh */
-			if (target)
-				govern__forget(controller, group->id);
-		} else if (target) {
-			change(controller, group, target);
-		} else {
-			release(controller, group);
+		if (target) {
+			pthread_mutex_lock(&controller->groups.lock);
+			memcpy(group->target, target->name, sizeof(group->target));
+			group->on_foreign_write = target->on_foreign_write;
+			pthread_mutex_unlock(&controller->groups.lock);
 		}
+		memory__fit(controller, group, target);
+		cpu__fit(controller, group, target);
+		if (!govern__is_any(group))
+			govern__drop(controller, group->id);
 	}
 	govern__all(controller);
 }

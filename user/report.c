@@ -178,7 +178,7 @@ void report_action(struct controller *controller, const struct action *action)
 {
 	struct journal_record record;
 	struct group *group, *binder;
-	char detail[512];
+	char detail[512], old[48], new[48];
 
 	if (action->kind == ACTION_BLIND || action->kind == ACTION_SIGHTED) {
 		tell_blind(controller, action->kind == ACTION_BLIND);
@@ -191,11 +191,19 @@ void report_action(struct controller *controller, const struct action *action)
 	record = report_about(group, event_of(action));
 	record.old_bytes = action->old_bytes;
 	record.new_bytes = action->new_bytes;
+	if (action->knob == CGBPF_KNOB_CPU_MAX) {
+		struct quota before = {action->old_amount, action->period_us};
+		struct quota after = {action->new_amount, action->period_us};
+
+		record.knob = knob_name(action->knob);
+		record.old_text = quota_format(&before, old, sizeof(old));
+		record.new_text = quota_format(&after, new, sizeof(new));
+	}
 	record.reason = reason_name(action->reason);
 	record.detail = reason_sentence(action->reason);
 	record.has_times = true;
 	record.times = action->times;
-	if (action->kind == ACTION_RAISED)
+	if (action->kind == ACTION_RAISED && !action->knob)
 		record.added_bytes = action->new_bytes - action->old_bytes;
 	if (action->kind == ACTION_FAILED)
 		record.detail = strerror(-action->err);

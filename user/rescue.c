@@ -18,6 +18,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "user/answer_cpu.h"
 #include "user/cgfs.h"
 #include "user/log.h"
 
@@ -40,7 +41,11 @@ static int on_record(void *context, void *data, size_t size)
 	const struct cgbpf_event *event = data;
 	struct rescue *rescue = context;
 
-	if (size == sizeof(*event) && event->version == CGBPF_ABI_VERSION)
+	if (size != sizeof(*event) || event->version != CGBPF_ABI_VERSION)
+		return 0;
+	if (event->kind == CGBPF_EVENT_CPU_THROTTLED)
+		answer_cpu(rescue->answerer, event);
+	else
 		answer(rescue->answerer, event);
 	return 0;
 }

@@ -46,6 +46,7 @@ static const struct unit time_units[] = {
 	{NULL, 0},
 };
 
+static const struct unit core_units[] = {{"", 1000000}, {"%", PPM_PER_PERCENT}, {NULL, 0}};
 static const struct unit percent_units[] = {{"%", PPM_PER_PERCENT}, {NULL, 0}};
 
 /* Digits up to the first byte that is none; false when there are none. Too large a number becomes
@@ -121,6 +122,11 @@ int units_parse_percent(const char *text, uint32_t *ret_ppm)
 	return err;
 }
 
+int units_parse_cores(const char *text, uint64_t *ret_ppm)
+{
+	return parse(text, core_units, INT64_MAX, ret_ppm);
+}
+
 int units_parse_limit(const char *text, uint64_t *ret_bytes)
 {
 	uint64_t value = UINT64_MAX;
@@ -160,6 +166,16 @@ char *units_format_bytes(uint64_t bytes, char *buf, size_t len)
 			break;
 	}
 	snprintf(buf, len, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, names[i]);
+	return buf;
+}
+
+char *units_format_cores(uint64_t ppm, char *buf, size_t len)
+{
+	if (ppm == UINT64_MAX)
+		snprintf(buf, len, "max");
+	else
+		snprintf(buf, len, "%" PRIu64 ".%02" PRIu64 " CPUs", ppm / 1000000,
+			 ppm % 1000000 / 10000);
 	return buf;
 }
 

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Answers a throttled cgroup with a higher quota, or with the reason why not. It never lowers a
+ * limit and never waits. */
+#include "user/answer_cpu.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The same refusal of the same cgroup is said once in this time. */
+#define REFUSED_AGAIN_NS 1000000000ULL
+#define NSEC_PER_USEC 1000ULL
+
+static uint64_t since(const struct cgbpf_event *event, uint64_t now_ns)
+{
+	return now_ns > event->kernel_ns ? now_ns - event->kernel_ns : 1;
+}
+
+/* Another quota than ours: somebody else's write is on its way to the main thread, or this record
+ * is older than our last raise. */
+static bool is_about_ours(const struct group_cpu *cpu, const struct cgbpf_cpu_event *event)
+{
+	uint64_t quota_us =
+		event->quota_ns == UINT64_MAX ? UINT64_MAX : event->quota_ns / NSEC_PER_USEC;
+
+	return quota_us == cpu->standing.quota_us &&
+	       event->period_ns / NSEC_PER_USEC == cpu->standing.period_us;
+}
+
+/* Hard is said once until the limit moves, other refusals now and then. */
+static bool is_news(struct group_cpu *cpu, const struct action *action)
+{
+	uint64_t now_ns = apply_now_ns();
+	bool is_known =
+		cpu->refused == action->reason && now_ns - cpu->refused_ns < REFUSED_AGAIN_NS;
+
+	if (action->kind == ACTION_RAISED) {
+		cpu->is_hard_said = false;
+		cpu->refused = REASON_NONE;
+		return true;
+	}
+	if (action->kind == ACTION_FAILED)
+		return true;
+	if (action->reason == REASON_HARD_LIMIT) {
+		is_known = cpu->is_hard_said;
+		cpu->is_hard_said = true;
+	}
+	if (!is_known) {
+		cpu->refused = action->reason;
+		cpu->refused_ns = now_ns;
+	}
+	return !is_known;
+}
+
+/* Raises GROUP as planned and hands on what came of it. Returns whether the quota rose. */
+static bool carry_out(struct answerer *answerer, struct group *group,
+		      const struct cgbpf_event *event, const struct cpu_plan *plan,
+		      struct action *action)
+{
+	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_CPU_MAX, 0);
+	struct quota next = group->cpu->standing;
+	uint64_t written_ns = 0;
+	char value[48];
+
+	action->cgroup_id = group->id;
+	action->knob = CGBPF_KNOB_CPU_MAX;
+	action->reason = plan->reason;
+	action->period_us = next.period_us;
+	action->old_amount = action->new_amount = next.quota_us;
+	action->kind = ACTION_REFUSED;
+	next.quota_us = quota_for(plan->amount, next.period_us);
+	if (plan->is_raise && next.quota_us > group->cpu->standing.quota_us) {
+		quota_format(&next, value, sizeof(value));
+		action->err = apply__set(answerer->apply, &key, group->cpu->fd, value, &written_ns);
+		action->new_amount = next.quota_us;
+		action->times.written_ns = since(event, written_ns);
+		action->kind = action->err ? ACTION_FAILED : ACTION_RAISED;
+	}
+	if (action->kind == ACTION_RAISED) {
+		/* The kernel has let every run queue go when the write returns. */
+		action->times.effective_ns = since(event, apply_now_ns());
+		group->cpu->standing = next;
+		group->cpu->calm_since_ns = 0;
+	}
+	if (is_news(group->cpu, action))
+		actions__add(answerer->actions, action);
+	return action->kind == ACTION_RAISED;
+}
+
+/* The tightest ancestor is governed and binds: it rises first, by a step of its own. Returns what
+ * it has then. */
+static uint64_t raise_ancestor(struct answerer *answerer, const struct cgbpf_event *event)
+{
+	struct group *ancestor = groups__find(answerer->groups, event->cpu.binder_id);
+	struct action action = {.binder_id = event->cgroup_id};
+	struct cpu_observation seen = {.ancestor = UINT64_MAX};
+	struct cpu_plan plan;
+
+	if (!ancestor || !ancestor->cpu || ancestor->cpu->is_stopped ||
+	    ancestor->cpu->mode != CPU_MODE_QUOTA)
+		return event->cpu.ancestor_ppm;
+	seen.amount = group_cpu__amount(ancestor->cpu);
+	decide_cpu_raise(&ancestor->cpu->rule, &seen, &plan);
+	if (plan.is_raise)
+		plan.reason = REASON_CHILD_NEEDS;
+	action.times.received_ns = action.times.decided_ns = since(event, apply_now_ns());
+	carry_out(answerer, ancestor, event, &plan, &action);
+	return group_cpu__amount(ancestor->cpu);
+}
+
+static void answer_locked(struct answerer *answerer, const struct cgbpf_event *event,
+			  uint64_t received_ns)
+{
+	struct group *group = groups__find(answerer->groups, event->cgroup_id);
+	struct action action = {.binder_id = event->cpu.binder_id};
+	struct cpu_observation seen = {
+		.ancestor = event->cpu.ancestor_ppm,
+		.is_by_ancestor = event->cpu.flags & CGBPF_CPU_BY_ANCESTOR,
+	};
+	struct cpu_plan plan;
+
+	if (!group || !group->cpu || group->cpu->is_stopped || group->cpu->mode != CPU_MODE_QUOTA ||
+	    !is_about_ours(group->cpu, &event->cpu))
+		return;
+	seen.amount = group_cpu__amount(group->cpu);
+	decide_cpu_raise(&group->cpu->rule, &seen, &plan);
+	if (plan.wanted > seen.ancestor) {
+		seen.ancestor = raise_ancestor(answerer, event);
+		decide_cpu_raise(&group->cpu->rule, &seen, &plan);
+	}
+	action.times.received_ns = since(event, received_ns);
+	action.times.decided_ns = since(event, apply_now_ns());
+	carry_out(answerer, group, event, &plan, &action);
+}
+
+void answer_cpu(struct answerer *answerer, const struct cgbpf_event *event)
+{
+	uint64_t received_ns = apply_now_ns();
+
+	pthread_mutex_lock(&answerer->groups->lock);
+	answer_locked(answerer, event, received_ns);
+	pthread_mutex_unlock(&answerer->groups->lock);
+}

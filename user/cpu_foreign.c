@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Answers somebody else's write of cpu.max or cpu.weight as its target says. It never fights. */
+#include <string.h>
+
+#include "user/cgfs.h"
+#include "user/controller.h"
+#include "user/cpu.h"
+#include "user/knob.h"
+
+bool group_cpu__is_knob(const struct group_cpu *cpu, uint32_t knob)
+{
+	return knob == cpu_knob(cpu) ||
+	       (knob == CGBPF_KNOB_CPU_MAX_BURST && cpu->mode == CPU_MODE_QUOTA);
+}
+
+/* Theirs stands and stays; nothing of ours goes back over it. */
+static void obey(struct controller *controller, struct group *group,
+		 const struct cgbpf_ledger_key *key, const char *value)
+{
+	pthread_mutex_lock(&controller->groups.lock);
+	group->cpu->is_stopped = true;
+	cpu_parse(group->cpu, value);
+	pthread_mutex_unlock(&controller->groups.lock);
+	govern__set_rule(controller, group);
+	apply__forget_knob(&controller->apply, key);
+}
+
+static void adopt(struct controller *controller, struct group *group,
+		  const struct cgbpf_ledger_key *key, const char *value)
+{
+	struct group_cpu *cpu = group->cpu;
+
+	pthread_mutex_lock(&controller->groups.lock);
+	apply__amend_knob(&controller->apply, key, value);
+	cpu_parse(cpu, value);
+	cpu->rule.soft = group_cpu__amount(cpu);
+	if (cpu->rule.hard < cpu->rule.soft)
+		cpu->rule.hard = cpu->rule.soft;
+	cpu->calm_since_ns = 0;
+	pthread_mutex_unlock(&controller->groups.lock);
+	govern__set_rule(controller, group);
+}
+
+/* Ours again, in the period that stands now; theirs is what goes back in the end. */
+static void reassert(struct controller *controller, struct group *group,
+		     const struct cgbpf_ledger_key *key, const char *value)
+{
+	uint64_t ours = group_cpu__amount(group->cpu);
+
+	apply__amend_knob(&controller->apply, key, value);
+	pthread_mutex_lock(&controller->groups.lock);
+	cpu_parse(group->cpu, value);
+	pthread_mutex_unlock(&controller->groups.lock);
+	cpu__set(controller, group, ours);
+}
+
+/* Another burst than ours is obeyed: it is no limit that is governed. */
+static void take_burst(struct controller *controller, struct group *group)
+{
+	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_CPU_MAX_BURST, 0);
+
+	group->cpu->has_burst = false;
+	apply__forget_knob(&controller->apply, &key);
+}
+
+void cpu__foreign(struct controller *controller, struct group *group,
+		  const struct cgbpf_event *event)
+{
+	struct cgbpf_ledger_key key = group__key(group, cpu_knob(group->cpu), 0);
+	struct journal_record record = cpu_about(group, JOURNAL_FOREIGN_WRITE);
+	char ours[CGBPF_VALUE_LEN], value[CGBPF_VALUE_LEN];
+	struct group_cpu *cpu = group->cpu, theirs = {.mode = cpu->mode};
+	struct foreign_answer answer;
+	int err;
+
+	if (cpu->is_stopped || controller->apply.is_dry_run)
+		return;
+	if (event && event->write.knob == CGBPF_KNOB_CPU_MAX_BURST) {
+		take_burst(controller, group);
+		return;
+	}
+	pthread_mutex_lock(&controller->groups.lock);
+	cpu_format(cpu, group_cpu__amount(cpu), ours, sizeof(ours));
+	err = knob__read_fd(cpu->fd, &key, value, sizeof(value));
+	pthread_mutex_unlock(&controller->groups.lock);
+	if (err || strcmp(value, ours) == 0 || cpu_parse(&theirs, value))
+		return; /* a raise of ours came after it */
+	answer = foreign__choose(controller, group, &key, value, cpu->is_soft_given,
+				 group_cpu__amount(&theirs) == UINT64_MAX, cpu->reasserts_ns);
+	record.old_text = ours;
+	record.new_text = value;
+	if (answer.policy == FOREIGN_OBEY)
+		obey(controller, group, &key, value);
+	else if (answer.policy == FOREIGN_ADOPT)
+		adopt(controller, group, &key, value);
+	else
+		reassert(controller, group, &key, value);
+	foreign__tell(controller, group, event, &record, answer);
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What to answer to somebody else's write of a knob other than memory.max, and how it is told. It
+ * never writes. */
+#include <string.h>
+
+#include "user/controller.h"
+#include "user/knob.h"
+#include "user/ledger.h"
+
+/* A container runtime writes its limits after it has made the cgroup; until then its values are no
+ * change of mind. */
+#define SETTLE_NS (5 * 1000000000ULL)
+
+struct foreign_answer foreign__choose(struct controller *controller, const struct group *group,
+				      const struct cgbpf_ledger_key *key, const char *value,
+				      bool is_soft_given, bool is_unlimited,
+				      uint64_t reasserts_ns[GROUP_REASSERTS_MAX])
+{
+	struct foreign_answer answer = {group->on_foreign_write, REASON_FOREIGN_NEW};
+	uint64_t now_ns = apply_now_ns();
+	struct cgbpf_ledger_entry entry;
+
+	if (!ledger__get(controller->apply.ledger_fd, key, &entry) &&
+	    strcmp(entry.original, value) == 0)
+		answer = (struct foreign_answer){FOREIGN_REASSERT, REASON_FOREIGN_RESET};
+	else if (group->made_ns && now_ns - group->made_ns < SETTLE_NS)
+		answer = (struct foreign_answer){is_soft_given ? FOREIGN_REASSERT : FOREIGN_ADOPT,
+						 REASON_MAKER};
+	if (answer.policy == FOREIGN_ADOPT && is_unlimited)
+		answer.policy = FOREIGN_OBEY;
+	if (answer.policy == FOREIGN_REASSERT && answer.reason != REASON_MAKER &&
+	    !foreign__may_reassert(reasserts_ns, now_ns))
+		answer = (struct foreign_answer){FOREIGN_OBEY, REASON_FOREIGN_TOO_OFTEN};
+	return answer;
+}
+
+void foreign__tell(struct controller *controller, const struct group *group,
+		   const struct cgbpf_event *event, struct journal_record *record,
+		   struct foreign_answer answer)
+{
+	static const char *const names[] = {[FOREIGN_OBEY] = "obey",
+					    [FOREIGN_REASSERT] = "reassert",
+					    [FOREIGN_ADOPT] = "adopt"};
+	char comm[CGBPF_COMM_LEN + 1] = {}, value[CGBPF_VALUE_LEN] = {};
+
+	(void)group;
+	record->comm = comm;
+	record->value = value;
+	if (event) {
+		memcpy(comm, event->comm, CGBPF_COMM_LEN);
+		memcpy(value, event->write.value, sizeof(event->write.value));
+		value[strcspn(value, "\n")] = '\0';
+		record->pid = event->pid;
+	} else {
+		strcpy(value, record->new_text ? record->new_text : "");
+	}
+	record->answer = names[answer.policy];
+	record->reason = reason_name(answer.reason);
+	record->detail = reason_sentence(answer.reason);
+	controller->summary.foreign_cnt++;
+	report(controller, record);
+}
