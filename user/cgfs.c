@@ -250,10 +250,10 @@ int cgfs_look_cpu(int dir_fd, struct cpu_look *ret_look)
 	if (err)
 		return err;
 	*ret_look = (struct cpu_look){
-		.usage_us = stat_value(stat, "usage_usec"),
-		.throttled_us = stat_value(stat, "throttled_usec"),
-		.periods_cnt = stat_value(stat, "nr_periods"),
-		.throttled_cnt = stat_value(stat, "nr_throttled"),
+		.usage_us = cgfs_stat_value(stat, "usage_usec"),
+		.throttled_us = cgfs_stat_value(stat, "throttled_usec"),
+		.periods_cnt = cgfs_stat_value(stat, "nr_periods"),
+		.throttled_cnt = cgfs_stat_value(stat, "nr_throttled"),
 	};
 	return 0;
 }

@@ -280,22 +280,24 @@ void cpu__govern(struct controller *controller, struct group *group,
 		 false);
 }
 
-/* The rule of CONFIG in the place of the old; what lies past the new hard returns. */
+/* The rule of CONFIG in the place of the old. */
 static void change(struct controller *controller, struct group *group,
 		   const struct cpu_config *config)
 {
 	struct journal_record record = cpu_about(group, JOURNAL_GOVERNED);
 	struct group_cpu *cpu = group->cpu;
 	char old[TEXT_LEN], new[TEXT_LEN];
+	uint64_t amount;
 
 	pthread_mutex_lock(&controller->groups.lock);
 	configure(cpu, config, cpu->rule.soft);
 	pthread_mutex_unlock(&controller->groups.lock);
 	govern__set_rule(controller, group);
-	if (group_cpu__amount(cpu) >= cpu->rule.soft)
+	amount = group_cpu__amount(cpu);
+	if (amount >= cpu->rule.soft && amount <= cpu->rule.hard)
 		return;
 	record.old_text = standing_text(cpu, old, sizeof(old));
-	if (cpu__set(controller, group, cpu->rule.soft))
+	if (cpu__set(controller, group, amount < cpu->rule.soft ? cpu->rule.soft : cpu->rule.hard))
 		return;
 	record.new_text = standing_text(cpu, new, sizeof(new));
 	record.reason = reason_name(REASON_SOFT);

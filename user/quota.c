@@ -42,7 +42,7 @@ char *quota_format(const struct quota *quota, char *buf, size_t len)
 
 uint64_t quota_cores_ppm(const struct quota *quota)
 {
-	wide ppm = (wide)quota->quota_us * PPM / quota->period_us;
+	wide ppm = ((wide)quota->quota_us * PPM + quota->period_us / 2) / quota->period_us;
 
 	return quota->quota_us == UINT64_MAX || ppm > UINT64_MAX ? UINT64_MAX : (uint64_t)ppm;
 }

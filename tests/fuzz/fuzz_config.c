@@ -41,7 +41,9 @@ static void check_target(const struct target_config *target)
 	expect(target->name[0] && memchr(target->name, 0, sizeof(target->name)),
 	       "a target has a name");
 	expect(target->line && target->column, "a target has a place");
-	expect(memory->is_given, "a target governs something");
+	expect(memory->is_given || target->cpu.is_given || target->io.is_given ||
+		       target->priority.is_given || target->has_pids,
+	       "a target governs something");
 	expect(!memory->hard_bytes || memory->soft_bytes <= memory->hard_bytes,
 	       "soft is never above hard");
 	expect(memory->step_bytes >= 1 << 20, "a step is at least 1M");
