@@ -18,9 +18,11 @@ LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lpthread -ldl -lm
 BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__bpf__ -D__TARGET_ARCH_$(BPF_ARCH) \
 	-I. -Ivmlinux/$(ARCH) -Wall -Wextra -Wno-unused-parameter -Werror -MMD -MP
 
-BPF_SRC := $(wildcard bpf/*.bpf.c)
+# bench-latency's programs are an object of their own: run never loads them.
+BPF_SRC := $(filter-out bpf/latency.bpf.c,$(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:bpf/%.c=$(BUILD)/bpf/%.o)
 SKEL := $(BUILD)/cgbpf.skel.h
+LATENCY_SKEL := $(BUILD)/latency.skel.h
 USER_SRC := $(wildcard user/*.c)
 USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
 LIB_OBJ := $(filter-out $(BUILD)/user/main.o,$(USER_OBJ))
@@ -62,7 +64,12 @@ $(SKEL): $(BUILD)/cgbpf.bpf.o
 	$(call say,SK,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name cgbpf > $@
 
+$(LATENCY_SKEL): $(BUILD)/bpf/latency.bpf.o
+	$(call say,SK,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name latency > $@
+
 $(BUILD)/user/loader.o: $(SKEL)
+$(BUILD)/user/latency_probe.o: $(LATENCY_SKEL)
 
 $(BUILD)/user/%.o: user/%.c
 	$(call say,CC,$<)
@@ -89,6 +96,7 @@ $(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
 
 $(BUILD)/bench/wakeup: $(BUILD)/bench/wakeup.skel.h
+$(BUILD)/bench/probe_cost: | $(BUILD)/bpf/latency.bpf.o
 
 $(BUILD)/bench/loads: bench/loads.c $(LIB_OBJ)
 	$(call say,CC,$<)
@@ -136,9 +144,11 @@ demo: ## install what is missing, build, show the main job
 
 bench: ## measure, on every kernel, with 1 and 2 CPUs
 	$(Q)scripts/setup
+	$(Q)scripts/setup --docker
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)for kernel in $(KERNELS); do for cpus in 1 2; do \
 		scripts/vm --kernel $$kernel --cpus $$cpus --timeout 7200 -- bench/run || exit 1; done; done
+	$(Q)for kernel in $(KERNELS); do scripts/vm --kernel $$kernel --docker --timeout 7200 -- bench/latency || exit 1; done
 
 lint: cgbpf ## format, analysers, shell, opening sentences, walls, reference
 	$(Q)scripts/reference --check
@@ -156,4 +166,4 @@ install: cgbpf ## to $(DESTDIR)$(PREFIX)
 clean: ## all that was built; kernels and packages stay
 	rm -rf cgbpf $(BUILD)/cgbpf* $(BUILD)/bpf $(BUILD)/user $(BUILD)/unit $(BUILD)/bench/[a-z]* $(BUILD)/asan $(BUILD)/lab $(TOOLS)
 
--include $(BPF_OBJ:.o=.d) $(USER_OBJ:.o=.d) $(UNIT:=.d)
+-include $(BPF_OBJ:.o=.d) $(BUILD)/bpf/latency.bpf.d $(USER_OBJ:.o=.d) $(UNIT:=.d)

@@ -275,6 +275,37 @@ struct cgbpf_ledger_entry {
 	char target[CGBPF_TARGET_LEN];
 };
 
+/* A moment that bench-latency's own programs stamp (latency.bpf.c). */
+enum cgbpf_latency_kind {
+	CGBPF_LATENCY_NONE = 0,
+	CGBPF_LATENCY_RECEIVE = 1, /* a daemon took bytes from a client's connection */
+	CGBPF_LATENCY_WRITE = 2, /* a limit of the bench's containers was written */
+	CGBPF_LATENCY_START = 3, /* an actor started the process .pid */
+	CGBPF_LATENCY_EXEC = 4, /* the process .pid is at a new program's first instruction */
+};
+
+/* Who acts on the road of a change. Others' moments are not stamped. */
+enum cgbpf_latency_role {
+	CGBPF_LATENCY_NOBODY = 0,
+	CGBPF_LATENCY_SELF = 1, /* the bench */
+	CGBPF_LATENCY_DOCKERD = 2,
+	CGBPF_LATENCY_CONTAINERD = 3,
+	CGBPF_LATENCY_SHIM = 4,
+	CGBPF_LATENCY_SYSTEMD = 5,
+};
+
+struct cgbpf_latency_event {
+	__u32 kind;
+	__u32 role; /* of the process or, where it has none, of its parent */
+	__u64 begin_ns; /* CLOCK_MONOTONIC; only a write has both ends */
+	__u64 end_ns;
+	__u64 inode; /* WRITE: of the file */
+	__s64 result; /* bytes, or a negative errno */
+	__u32 pid; /* thread group; START: of the child */
+	__u32 peer_pid; /* RECEIVE: of the client, when it connected */
+	char comm[CGBPF_COMM_LEN];
+};
+
 _Static_assert(sizeof(struct cgbpf_memory_event) == 64, "memory event");
 _Static_assert(sizeof(struct cgbpf_kill_event) == 40, "kill event");
 _Static_assert(sizeof(struct cgbpf_write_event) == 56, "write event");
@@ -285,6 +316,7 @@ _Static_assert(sizeof(struct cgbpf_rule) == 136, "rule");
 _Static_assert(sizeof(struct cgbpf_cgroup) == 272, "cgroup");
 _Static_assert(sizeof(struct cgbpf_stats) == 176, "stats");
 _Static_assert(sizeof(struct cgbpf_ledger_key) == 16, "ledger key");
+_Static_assert(sizeof(struct cgbpf_latency_event) == 64, "latency event");
 _Static_assert(sizeof(struct cgbpf_ledger_entry) == 400, "ledger entry");
 
 #endif

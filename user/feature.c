@@ -77,6 +77,18 @@ static const struct feature_row table[FEATURE_MAX] = {
 	[FEATURE_CPU_RELEASE] = {"cpu_release", "function unthrottle_cfs_rq",
 				 "what throttling cost is not journaled",
 				 "use a kernel with CONFIG_CFS_BANDWIDTH", false, "on_unthrottle"},
+	[FEATURE_LIMIT_WRITE] = {"limit_write", "function kernfs_fop_write_iter",
+				 "bench-latency enters a program at every write on the machine",
+				 "none needed where vfs_write is there", false, "on_limit_write"},
+	[FEATURE_VFS_WRITE] = {"vfs_write", "function vfs_write",
+			       "nothing, where kernfs_fop_write_iter is there", "none needed",
+			       false, "on_vfs_write"},
+	[FEATURE_RECEIVE] = {"receive", "function unix_stream_recvmsg",
+			     "bench-latency does not see a daemon receive a request",
+			     "use a kernel with unix sockets built in", false, "on_receive"},
+	[FEATURE_PROCESS] = {"process", "tracepoints sched_process_fork and sched_process_exec",
+			     "bench-latency does not see clients and runtimes start",
+			     "use a kernel from 5.5 on", false, "on_start"},
 };
 
 const struct feature_row *feature_row(enum feature feature)
@@ -151,6 +163,11 @@ static void probe_kernel(struct features *features)
 		btf__find_by_name_kind(btf, "btf_trace_cgroup_mkdir", BTF_KIND_TYPEDEF) > 0;
 	features->has[FEATURE_CPU_THROTTLE] = has_function(btf, "throttle_cfs_rq");
 	features->has[FEATURE_CPU_RELEASE] = has_function(btf, "unthrottle_cfs_rq");
+	features->has[FEATURE_LIMIT_WRITE] = has_function(btf, "kernfs_fop_write_iter");
+	features->has[FEATURE_VFS_WRITE] = has_function(btf, "vfs_write");
+	features->has[FEATURE_RECEIVE] = has_function(btf, "unix_stream_recvmsg");
+	features->has[FEATURE_PROCESS] =
+		btf__find_by_name_kind(btf, "btf_trace_sched_process_exec", BTF_KIND_TYPEDEF) > 0;
 	btf__free(btf);
 }
 
@@ -197,7 +214,16 @@ bool features_want_program(const struct features *features, const char *program)
 		program = "on_oom";
 	if (strcmp(program, "on_rmdir") == 0)
 		program = "on_mkdir";
+	if (strcmp(program, "on_limit_written") == 0)
+		program = "on_limit_write";
+	if (strcmp(program, "on_vfs_written") == 0)
+		program = "on_vfs_write";
+	if (strcmp(program, "on_exec") == 0)
+		program = "on_start";
+	/* The second of two for one moment. */
 	if (strcmp(program, "on_kill_by_function") == 0 && features->has[FEATURE_KILL_TASK])
+		return false;
+	if (strcmp(program, "on_vfs_write") == 0 && features->has[FEATURE_LIMIT_WRITE])
 		return false;
 	for (int i = 0; i < FEATURE_MAX; i++)
 		if (table[i].program && strcmp(table[i].program, program) == 0)

@@ -18,28 +18,44 @@
 
 #define NAME_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789_"
 
-static struct bpf_object *object;
+/* Run's programs, and bench-latency's. */
+static const char *const files[] = {"/../cgbpf.bpf.o", "/../bpf/latency.bpf.o"};
+#define OBJECTS (sizeof(files) / sizeof(*files))
+static struct bpf_object *objects[OBJECTS];
 
-/* The object that was built along with this test: ../cgbpf.bpf.o as seen from it. */
-static int open_object(void **state)
+/* The objects that were built along with this test, as seen from it. */
+static int open_objects(void **state)
 {
-	char path[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - sizeof("/../cgbpf.bpf.o"));
+	char own[PATH_MAX], path[PATH_MAX + 32];
+	ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
 
 	(void)state;
 	if (len < 0)
 		return -1;
-	path[len] = '\0';
-	strcat(dirname(path), "/../cgbpf.bpf.o");
-	object = bpf_object__open_file(path, NULL);
-	return object ? 0 : -1;
+	own[len] = '\0';
+	for (size_t i = 0; i < OBJECTS; i++) {
+		snprintf(path, sizeof(path), "%s%s", i ? own : dirname(own), files[i]);
+		objects[i] = bpf_object__open_file(path, NULL);
+		if (!objects[i])
+			return -1;
+	}
+	return 0;
 }
 
-static int close_object(void **state)
+static int close_objects(void **state)
 {
 	(void)state;
-	bpf_object__close(object);
+	for (size_t i = 0; i < OBJECTS; i++)
+		bpf_object__close(objects[i]);
 	return 0;
+}
+
+static bool was_built(const char *name)
+{
+	for (size_t i = 0; i < OBJECTS; i++)
+		if (bpf_object__find_program_by_name(objects[i], name))
+			return true;
+	return false;
 }
 
 static struct features all(void)
@@ -88,16 +104,19 @@ static void every_program_is_wanted_where_its_feature_is(void **state)
 	unsigned int cnt = 0;
 
 	(void)state;
-	bpf_object__for_each_program(program, object)
-	{
-		const char *name = bpf_program__name(program);
+	for (size_t i = 0; i < OBJECTS; i++) {
+		bpf_object__for_each_program(program, objects[i])
+		{
+			const char *name = bpf_program__name(program);
 
-		features.has[FEATURE_KILL_TASK] = strcmp(name, "on_kill_by_function") != 0;
-		if (!features_want_program(&features, name))
-			fail_msg("nothing wants %s", name);
-		cnt++;
+			features.has[FEATURE_KILL_TASK] = strcmp(name, "on_kill_by_function") != 0;
+			features.has[FEATURE_LIMIT_WRITE] = strncmp(name, "on_vfs_", 7) != 0;
+			if (!features_want_program(&features, name))
+				fail_msg("nothing wants %s", name);
+			cnt++;
+		}
 	}
-	assert_true(cnt >= 8);
+	assert_true(cnt >= 15);
 }
 
 static void every_program_of_the_table_was_built(void **state)
@@ -106,7 +125,7 @@ static void every_program_of_the_table_was_built(void **state)
 	for (int i = 0; i < FEATURE_MAX; i++) {
 		const char *name = feature_row(i)->program;
 
-		if (name && !bpf_object__find_program_by_name(object, name))
+		if (name && !was_built(name))
 			fail_msg("there is no program %s", name);
 	}
 }
@@ -116,16 +135,22 @@ static void every_program_is_off_until_it_is_wanted(void **state)
 	struct bpf_program *program;
 
 	(void)state;
-	bpf_object__for_each_program(program, object)
-	{
-		if (bpf_program__autoload(program))
-			fail_msg("%s lacks the '?' before its section", bpf_program__name(program));
-	}
+	for (size_t i = 0; i < OBJECTS; i++)
+		bpf_object__for_each_program(program, objects[i])
+		{
+			if (bpf_program__autoload(program))
+				fail_msg("%s lacks the '?' before its section",
+					 bpf_program__name(program));
+		}
 }
 
 static void a_program_is_not_wanted_without_its_feature(void **state)
 {
-	static const char *const ends[][2] = {{"on_oom", "on_oom_done"}, {"on_mkdir", "on_rmdir"}};
+	static const char *const ends[][2] = {{"on_oom", "on_oom_done"},
+					      {"on_mkdir", "on_rmdir"},
+					      {"on_limit_write", "on_limit_written"},
+					      {"on_vfs_write", "on_vfs_written"},
+					      {"on_start", "on_exec"}};
 	struct features none = {};
 
 	(void)state;
@@ -135,7 +160,7 @@ static void a_program_is_not_wanted_without_its_feature(void **state)
 
 		features.has[i] = false;
 		assert_false(name && features_want_program(&features, name));
-		for (size_t j = 0; name && j < 2; j++)
+		for (size_t j = 0; name && j < sizeof(ends) / sizeof(*ends); j++)
 			if (strcmp(name, ends[j][0]) == 0)
 				assert_false(features_want_program(&features, ends[j][1]));
 		assert_false(name && features_want_program(&none, name));
@@ -237,5 +262,5 @@ int main(void)
 		cmocka_unit_test(asking_needs_no_privilege_and_answers_all),
 	};
 
-	return cmocka_run_group_tests_name("feature", tests, open_object, close_object);
+	return cmocka_run_group_tests_name("feature", tests, open_objects, close_objects);
 }
