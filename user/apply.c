@@ -63,7 +63,7 @@ int apply__open_limit(int dir_fd, int *ret_fd)
 	return open_limit(dir_fd, O_NONBLOCK, ret_fd);
 }
 
-static int write_whole(int fd, const char *value)
+int apply_write_whole(int fd, const char *value)
 {
 	size_t len = strlen(value);
 	ssize_t written;
@@ -137,7 +137,7 @@ int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_
 	format_limit(limit_bytes, value, sizeof(value));
 	err = ledger__intend(apply->ledger_fd, &key, value);
 	if (!err) {
-		err = write_whole(group->max_fd, value);
+		err = apply_write_whole(group->max_fd, value);
 		if (err)
 			ledger__retract(apply->ledger_fd, &key);
 	}
@@ -204,7 +204,7 @@ static int write_recorded(const struct apply *apply, uint64_t id, int dir_fd, in
 		return err;
 	err = ledger__intend(apply->ledger_fd, &key, value);
 	if (!err) {
-		err = write_whole(fd, value);
+		err = apply_write_whole(fd, value);
 		if (err)
 			ledger__retract(apply->ledger_fd, &key);
 	}
@@ -271,7 +271,7 @@ int apply__set(const struct apply *apply, const struct cgbpf_ledger_key *key, in
 	err = ledger__intend(apply->ledger_fd, key, value);
 	if (err)
 		return err;
-	err = write_whole(fd, value);
+	err = apply_write_whole(fd, value);
 	if (ret_written_ns)
 		*ret_written_ns = apply_now_ns();
 	if (err) {

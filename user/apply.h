@@ -73,6 +73,10 @@ int apply__set(const struct apply *apply, const struct cgbpf_ledger_key *key, in
  */
 int apply__press(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes);
 
+/* How each value gets to the kernel: one pwrite, tried again where a signal came in between.
+ * Nothing is recorded; for the others here, and for bench-latency, which measures it. */
+int apply_write_whole(int fd, const char *value);
+
 uint64_t apply_now_ns(void); /* CLOCK_MONOTONIC, as the kernel side stamps */
 
 #endif
