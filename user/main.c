@@ -10,9 +10,9 @@
 #define CGBPF_VERSION "0"
 #endif
 
-static const struct command *const commands[] = {&cmd_run,  &cmd_restore, &cmd_status,
-						 &cmd_top,  &cmd_doctor,  &cmd_config,
-						 &cmd_tree, &cmd_squeeze, &cmd_policy};
+static const struct command *const commands[] = {
+	&cmd_run,    &cmd_restore, &cmd_status,	 &cmd_top,    &cmd_doctor,
+	&cmd_config, &cmd_tree,	   &cmd_squeeze, &cmd_policy, &cmd_bench_latency};
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
 static const struct command *find(const char *name)
@@ -28,7 +28,7 @@ static int help(void)
 	printf("cgbpf " CGBPF_VERSION ": limits of cgroups, raised before the kernel kills\n\n"
 	       "usage: cgbpf COMMAND [OPTIONS]\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+		printf("  %-14s %s\n", commands[i]->name, commands[i]->summary);
 	printf("\n'cgbpf help COMMAND' says more. Undo everything: end 'run', or 'cgbpf "
 	       "restore'.\n");
 	return EXIT_DONE;
