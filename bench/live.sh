@@ -85,7 +85,7 @@ oom_kills() {
 
 is_ready_or_dead() {
 	read_file "$CGBPF_STDERR"
-	[[ $TEXT == *'ready: governing'* ]] || is_gone "$CGBPF_PID"
+	[[ $TEXT == *'ready: '@(governing|observing)* ]] || is_gone "$CGBPF_PID"
 }
 
 # start_cgbpf [OPTION]...: runs it in the background; returns once it governs. Sets CGBPF_PID.
@@ -94,7 +94,7 @@ start_cgbpf() {
 	"$CGBPF" run --journal "$JOURNAL" "$@" >"$LIVE_DIR/stdout" 2>>"$CGBPF_STDERR" 3>&- &
 	CGBPF_PID=$!
 	wait_for "$DEADLINE" is_ready_or_dead || true
-	[[ $TEXT != *'ready: governing'* ]] || return 0
+	[[ $TEXT != *'ready: '@(governing|observing)* ]] || return 0
 	echo "cgbpf run did not get ready; it said:" >&2
 	cat "$CGBPF_STDERR" >&2
 	kill -KILL "$CGBPF_PID" 2>/dev/null || true

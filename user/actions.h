@@ -17,6 +17,7 @@ enum action_kind {
 	ACTION_FAILED = 3, /* .err; a vanished cgroup among them */
 	ACTION_BLIND = 4,
 	ACTION_SIGHTED = 5,
+	ACTION_SEEN = 7, /* of what is only observed */
 	ACTION_HEARTBEAT = 6, /* time to look after what no event announces */
 };
 

@@ -15,6 +15,7 @@
 #include "user/pool.h"
 
 struct answerer {
+	bool is_observing; /* events are told and not answered */
 	struct loader *loader;
 	struct groups *groups;
 	struct pool *pool;

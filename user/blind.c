@@ -84,6 +84,8 @@ static void look_and_answer(struct controller *controller, struct group *group)
 	struct memory_look look;
 	uint64_t limit_bytes;
 
+	if (controller->is_observing)
+		return;
 	if (cgfs_look(group->dir_fd, &look) ||
 	    cgfs_read_bytes(group->dir_fd, "memory.max", &limit_bytes))
 		return;

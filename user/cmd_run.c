@@ -24,6 +24,9 @@ static int main_run(int argc, char **argv)
 		 &options.samples_file, 0, 0},
 		{"keep", 0, PARAM_FLAG, NULL, "leave limits as they are at the end",
 		 &options.is_kept, 0, 0},
+		{"observe", 0, PARAM_FLAG, NULL,
+		 "write nothing: tell throttling, stalls, kills and limits that are met",
+		 &options.is_observing, 0, 0},
 		{"quiet", 'q', PARAM_FLAG, NULL, "say only what is wrong", &is_quiet, 0, 0},
 		{"verbose", 'v', PARAM_FLAG, NULL, "say more", &is_verbose, 0, 0},
 		{0},
@@ -32,6 +35,10 @@ static int main_run(int argc, char **argv)
 
 	if (err)
 		return err > 0 ? EXIT_DONE : EXIT_WRONG_CALL;
+	if (options.is_observing && (options.is_dry_run || options.is_kept)) {
+		log_error("run: --observe changes nothing: not with --dry-run or --keep");
+		return EXIT_WRONG_CALL;
+	}
 	if (is_verbose || is_quiet)
 		log_set_level(is_verbose ? LOG_LEVEL_VERBOSE : LOG_LEVEL_QUIET);
 	return run(&options);

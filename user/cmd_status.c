@@ -16,13 +16,14 @@
 #include "user/text.h"
 #include "user/units.h"
 
-static void add_measured(json_t *row, int dir_fd)
+static void add_measured(json_t *row, int dir_fd, const struct cgbpf_rule *rule)
 {
 	struct measure measure;
 
 	if (measure_cgroup(dir_fd, &measure))
 		return;
-	json_object_set_new(row, "cpu", sample_cpu(&measure));
+	json_object_set_new(row, "cpu",
+			    sample_cpu(&measure, rule->cpu_soft_ppm, rule->cpu_hard_ppm));
 	if (measure.has_io)
 		json_object_set_new(row, "io", sample_io(&measure));
 	sample_add_psi(row, "psi", &measure.psi);
@@ -44,7 +45,7 @@ static void add_row(void *rows, uint64_t id, int dir_fd, const char *path,
 			(json_int_t)rule->hard_bytes, "watermarks", (json_int_t)seen->watermark_cnt,
 			"ooms", (json_int_t)seen->oom_cnt, "holds", (json_int_t)seen->hold_cnt,
 			"kills", (json_int_t)seen->kill_cnt);
-	add_measured(row, dir_fd);
+	add_measured(row, dir_fd, rule);
 	json_array_append_new(rows, row);
 	free(utf8);
 	free(target);

@@ -126,7 +126,7 @@ static void add_row(struct top *top, const char *path, const struct cgbpf_rule *
 	const struct memory_rule memory = {.soft_bytes = rule->soft_bytes,
 					   .hard_bytes = rule->hard_bytes};
 
-	json_object_set_new(row, "cpu", sample_cpu(since));
+	json_object_set_new(row, "cpu", sample_cpu(since, rule->cpu_soft_ppm, rule->cpu_hard_ppm));
 	if (since->has_memory)
 		json_object_set_new(row, "memory", sample_memory(since, &memory));
 	if (since->has_io)

@@ -42,6 +42,7 @@ struct controller {
 	struct summary summary;
 	int root_fd, signal_fd;
 	bool is_blind;
+	bool is_observing; /* nothing is governed: see observe */
 };
 
 /* report.c: one record to the journal and one line to people. RECORD's strings are raw. */

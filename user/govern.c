@@ -12,6 +12,7 @@
 #include "user/cgfs.h"
 #include "user/controller.h"
 #include "user/log.h"
+#include "user/observe.h"
 #include "user/text.h"
 
 /* A folder is announced just before it can be opened (cgroup_mkdir() in kernel/cgroup/cgroup.c). */
@@ -140,6 +141,8 @@ int govern__consider(struct controller *controller, int dir_fd, const char *path
 		govern__pass_over(target, path, strerror(errno));
 		return 0;
 	}
+	if (controller->is_observing)
+		return observe__watch(controller, group, target->kind != TARGET_ALL_FINITE);
 	/* Each adds what is wanted and not there yet. */
 	memory__govern(controller, group, target);
 	cpu__govern(controller, group, target);

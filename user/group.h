@@ -69,6 +69,11 @@ struct group {
 	bool is_hard_said;
 	enum reason refused; /* said last, and when */
 	uint64_t refused_ns;
+	uint64_t told_ns[3]; /* of what is only observed: memory, reads, writes */
+	struct {
+		uint64_t throttled_ns;
+		uint32_t periods_cnt, throttled_cnt;
+	} lost; /* told so far, where it is only observed */
 	void *sample; /* of samples.c: what was read last; NULL where nobody asked */
 	struct group *next;
 };

@@ -43,6 +43,7 @@ static const char *const event_names[JOURNAL_EVENT_MAX] = {
 	[JOURNAL_RELOADED] = "reloaded",
 	[JOURNAL_WRITE_FAILED] = "write_failed",
 	[JOURNAL_PSI_SPIKE] = "psi_spike",
+	[JOURNAL_OBSERVED] = "observed",
 	[JOURNAL_CPU_THROTTLED] = "cpu_throttled",
 	[JOURNAL_IO_THROTTLED] = "io_throttled",
 };

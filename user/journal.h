@@ -29,6 +29,7 @@ enum journal_event {
 	JOURNAL_CPU_THROTTLED = 18,
 	JOURNAL_IO_THROTTLED = 19,
 	JOURNAL_PSI_SPIKE = 20,
+	JOURNAL_OBSERVED = 21, /* a cgroup is looked at, and not governed */
 	JOURNAL_EVENT_MAX
 };
 

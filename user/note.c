@@ -9,6 +9,7 @@
 
 #include "user/cgfs.h"
 #include "user/controller.h"
+#include "user/observe.h"
 
 /* The path of a cgroup that may be gone; the caller frees. What was governed is known by its table.
  */
@@ -66,6 +67,8 @@ void note__gone(struct controller *controller, uint64_t id)
 
 void note__handle(struct controller *controller, const struct cgbpf_event *event)
 {
+	if (observe__note(controller, event))
+		return;
 	switch (event->kind) {
 	case CGBPF_EVENT_CGROUP_NEW:
 		govern__consider_id(controller, event->cgroup_id, event->kernel_ns);
@@ -93,7 +96,7 @@ void note__catch_up(struct controller *controller)
 		next = groups__next(&controller->groups, group);
 		if (faccessat(group->dir_fd, "cgroup.procs", F_OK, 0))
 			note__gone(controller, group->id);
-		else
+		else if (!controller->is_observing)
 			foreign__find(controller, group);
 	}
 	govern__all(controller);

@@ -9,6 +9,7 @@
 #include "user/docker.h"
 #include "user/log.h"
 #include "user/loop.h"
+#include "user/pressure.h"
 
 #define ERROR_LEN 1024
 
@@ -25,12 +26,18 @@ static void fit(struct controller *controller)
 		next = groups__next(&controller->groups, group);
 		if (!target && docker_unknown_cnt() != unknown_cnt)
 			continue; /* an Engine that does not answer is no reason to let it go */
+		if (!target && controller->is_observing) {
+			govern__drop(controller, group->id);
+			continue;
+		}
 		if (target) {
 			pthread_mutex_lock(&controller->groups.lock);
 			memcpy(group->target, target->name, sizeof(group->target));
 			group->on_foreign_write = target->on_foreign_write;
 			pthread_mutex_unlock(&controller->groups.lock);
 		}
+		if (controller->is_observing)
+			continue;
 		memory__fit(controller, group, target);
 		cpu__fit(controller, group, target);
 		if (!govern__is_any(group))
@@ -56,6 +63,8 @@ static int take_config(struct controller *controller, const struct run_options *
 		config__free(&new);
 		return err;
 	}
+	if (controller->is_observing)
+		pressure_want_all(&new);
 	controller->config = new;
 	controller->targets = new_targets;
 	controller->targets.config = &controller->config;

@@ -11,6 +11,7 @@
 #include "user/controller.h"
 #include "user/knob.h"
 #include "user/log.h"
+#include "user/observe.h"
 #include "user/text.h"
 #include "user/units.h"
 
@@ -107,7 +108,7 @@ void report(struct controller *controller, const struct journal_record *record)
 	/* Every record has both. */
 	copy.cgroup = record->cgroup ? record->cgroup : "";
 	copy.target = record->target ? record->target : "";
-	copy.is_dry_run = controller->apply.is_dry_run;
+	copy.is_dry_run = controller->apply.is_dry_run && !controller->is_observing;
 	journal__write(controller->journal, &copy);
 	line(&copy);
 	if (controller->samples && record->knob && is_change(record))
@@ -182,6 +183,10 @@ void report_action(struct controller *controller, const struct action *action)
 
 	if (action->kind == ACTION_BLIND || action->kind == ACTION_SIGHTED) {
 		tell_blind(controller, action->kind == ACTION_BLIND);
+		return;
+	}
+	if (action->kind == ACTION_SEEN) {
+		observe__tell(controller, action);
 		return;
 	}
 	group = groups__find(&controller->groups, action->cgroup_id);

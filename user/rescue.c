@@ -21,6 +21,7 @@
 #include "user/answer_cpu.h"
 #include "user/cgfs.h"
 #include "user/log.h"
+#include "user/observe.h"
 
 #define HEARTBEAT_SECONDS 5
 /* Below interrupt threads, above everything that computes. */
@@ -43,7 +44,9 @@ static int on_record(void *context, void *data, size_t size)
 
 	if (size != sizeof(*event) || event->version != CGBPF_ABI_VERSION)
 		return 0;
-	if (event->kind == CGBPF_EVENT_CPU_THROTTLED)
+	if (rescue->answerer->is_observing)
+		observe__event(rescue->answerer, event);
+	else if (event->kind == CGBPF_EVENT_CPU_THROTTLED)
 		answer_cpu(rescue->answerer, event);
 	else
 		answer(rescue->answerer, event);

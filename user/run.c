@@ -170,8 +170,9 @@ static int start(struct controller *controller, const struct run_options *option
 		log_error("run: journal %s: %s", options->journal_file, strerror(-err));
 		return EXIT_FAILED;
 	}
-	if (options->samples_file && !controller->features.has[FEATURE_PSI])
-		log_warning("the samples are without pressure: %s is missing (%s), ignoring",
+	if ((options->samples_file || controller->is_observing) &&
+	    !controller->features.has[FEATURE_PSI])
+		log_warning("pressure is not told: %s is missing (%s), ignoring",
 			    feature_row(FEATURE_PSI)->what, feature_row(FEATURE_PSI)->cure);
 	if (options->samples_file)
 		err = samples__open(options->samples_file, &controller->config.samples,
@@ -187,6 +188,7 @@ static int start(struct controller *controller, const struct run_options *option
 	if (err)
 		return EXIT_FAILED;
 	controller->answerer = (struct answerer){
+		.is_observing = controller->is_observing,
 		.loader = controller->loader,
 		.groups = &controller->groups,
 		.pool = &controller->pool,
@@ -207,7 +209,8 @@ static int start(struct controller *controller, const struct run_options *option
 		log_warning("not every cgroup could be looked at: %s, ignoring", strerror(-err));
 	record.count = controller->groups.cnt;
 	report(controller, &record);
-	dprintf(STDERR_FILENO, "ready: governing %zu cgroups\n", controller->groups.cnt);
+	dprintf(STDERR_FILENO, "ready: %s %zu cgroups\n",
+		controller->is_observing ? "observing" : "governing", controller->groups.cnt);
 	return 0;
 }
 
@@ -223,7 +226,7 @@ static void finish(struct controller *controller, const struct run_options *opti
 	rescue__stop(controller->rescue);
 	controller->rescue = NULL;
 	controller->apply.deadline_ns = apply_now_ns() + EXIT_RECLAIM_NS;
-	if (!options->is_kept && !options->is_dry_run && controller->apply.ledger_fd >= 0)
+	if (!options->is_kept && !controller->apply.is_dry_run && controller->apply.ledger_fd >= 0)
 		restore__all(&controller->apply, controller->root_fd, false, tell_restored,
 			     controller);
 	if (!controller->journal)
@@ -244,6 +247,8 @@ static int set_up(struct controller *controller, const struct run_options *optio
 	err = cannot(&controller->features, &controller->config);
 	if (err)
 		return err;
+	if (controller->is_observing)
+		pressure_want_all(&controller->config);
 	if (cgfs_open_root(&controller->root_fd) || groups__init(&controller->groups) ||
 	    pool__refresh(&controller->pool))
 		return EXIT_FAILED;
@@ -275,8 +280,9 @@ int run(const struct run_options *options)
 	struct controller controller = {
 		.root_fd = -1,
 		.signal_fd = -1,
+		.is_observing = options->is_observing,
 		.apply = {.ledger_fd = -1,
-			  .is_dry_run = options->is_dry_run,
+			  .is_dry_run = options->is_dry_run || options->is_observing,
 			  .cpus = sysconf(_SC_NPROCESSORS_ONLN)},
 	};
 	int lock_fd = -1, status = set_up(&controller, options);

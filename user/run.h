@@ -11,6 +11,7 @@ struct run_options {
 		*config_file; /* NULL: ./cgbpf.yaml, /etc/cgbpf/cgbpf.yaml, or the built-in one */
 	const char *journal_file; /* NULL: none */
 	const char *samples_file; /* NULL: none */
+	bool is_observing; /* only looks: nothing is governed and nothing written */
 	bool is_dry_run;
 	bool is_kept; /* limits stay at the end, and stay in the ledger */
 	uint64_t duration_ns; /* 0: until a signal */

@@ -34,7 +34,7 @@ void sample_add_psi(json_t *object, const char *key, const struct psi *psi)
 	json_decref(inner);
 }
 
-json_t *sample_cpu(const struct measure *since)
+json_t *sample_cpu(const struct measure *since, uint64_t soft_ppm, uint64_t hard_ppm)
 {
 	json_t *object = json_pack("{s:I}", "usage_us", (json_int_t)since->usage_us);
 
@@ -45,6 +45,10 @@ json_t *sample_cpu(const struct measure *since)
 	json_object_set_new(object, "throttled_us", number_or_null(since->throttled_us));
 	json_object_set_new(object, "quota_us", number_or_null(since->quota_us));
 	json_object_set_new(object, "period_us", number_or_null(since->period_us));
+	if (soft_ppm && hard_ppm) {
+		json_object_set_new(object, "soft_cores", json_real(soft_ppm / 1e6));
+		json_object_set_new(object, "hard_cores", json_real(hard_ppm / 1e6));
+	}
 	json_object_set_new(object, "weight", number_or_null(since->weight));
 	return object;
 }

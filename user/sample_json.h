@@ -11,7 +11,8 @@
 #include "user/measure.h"
 
 /* All return a new object. */
-json_t *sample_cpu(const struct measure *since);
+/* SOFT and HARD in parts per million of one CPU; 0: not governed. */
+json_t *sample_cpu(const struct measure *since, uint64_t soft_ppm, uint64_t hard_ppm);
 json_t *sample_memory(const struct measure *since, const struct memory_rule *rule);
 json_t *sample_io(const struct measure *since);
 /* What is told of the time before, and of the time after, a change. */

@@ -199,6 +199,7 @@ static void finish_due(struct samples *samples, struct group *group, struct samp
 static void sample_one(struct samples *samples, struct group *group)
 {
 	struct sample *sample = sample_of(group);
+	bool is_quota = group->cpu && group->cpu->mode == CPU_MODE_QUOTA;
 	struct measure now, since;
 	char ts[JOURNAL_STAMP_LEN];
 	json_t *object;
@@ -217,7 +218,9 @@ static void sample_one(struct samples *samples, struct group *group)
 	json_object_set_new(object, "interval_ms",
 			    json_integer((json_int_t)(since.at_ns / NS_PER_MS)));
 	if (since.has_cpu)
-		json_object_set_new(object, "cpu", sample_cpu(&since));
+		json_object_set_new(object, "cpu",
+				    sample_cpu(&since, is_quota ? group->cpu->rule.soft : 0,
+					       is_quota ? group->cpu->rule.hard : 0));
 	if (since.has_memory)
 		json_object_set_new(object, "memory", sample_memory(&since, &group->rule));
 	if (since.has_io)

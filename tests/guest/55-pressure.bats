@@ -87,7 +87,7 @@ holds_triggers() {
 	write_config "$(path_of "$cgroup")" 32M 64M
 	"${IN_MOUNTS[@]}" 'mount -t tmpfs none /proc/pressure' "$CGBPF" run -c "$CONFIG" --duration 1 \
 		--samples "$LIVE_DIR/samples" 2>"$CGBPF_STDERR"
-	assert_equal "$(grep -c 'without pressure' "$CGBPF_STDERR")" 1 "words about it"
+	assert_equal "$(grep -c 'pressure is not told' "$CGBPF_STDERR")" 1 "words about it"
 }
 
 @test "pressure: thresholds outside of 0 to 100 percent are refused with their place" {

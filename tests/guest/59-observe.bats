@@ -1,0 +1,55 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# Owns the promises of run --observe: it tells what happens and writes nothing; never tests what is done about it.
+
+load faults
+
+setup() {
+	make_parent "$TEST_CGROUP"
+	echo "+cpu +io" >"$TEST_CGROUP/cgroup.subtree_control"
+	JOB=$(make_cgroup job 32M)
+	JOB_PATH=$(path_of "$JOB")
+	write_config "$JOB_PATH" 16M 256M
+}
+
+# bats test_tags=core
+@test "observe: throttling, a limit that is met, a kill, pressure and a foreign write are told, and nothing is changed" {
+	local before
+	echo "20000 100000" >"$JOB/cpu.max"
+	before=$(limits_of_tree)
+	start_cgbpf --observe -c "$CONFIG"
+	assert_said 'ready: observing 1 cgroups'
+	# The soft limit of the configuration is nobody's business here.
+	assert_equal "$(limits_of_tree)" "$before" "limits of the tree"
+	assert_equal "$(bpftool -j map dump pinned "$PIN_DIR/ledger" | jq length)" 0 "entries in the ledger"
+	build/lab/cpu-burner --cgroup "$JOB" --threads 2 --seconds 20 >/dev/null 3>&- &
+	wait_journal ".event == \"cpu_throttled\" and .cgroup == \"$JOB_PATH\" and .target == \"test\"
+		and .knob == \"cpu.max\" and .new == \"20000 100000\" and .lost_ns > 0 and .throttled > 0"
+	wait_journal '.event == "psi_spike" and .resource == "cpu" and .threshold == 0.1 and .reason == "own_limit"'
+	run ! workload "$JOB" touch --bytes 100M
+	wait_journal ".event == \"hard_limit_reached\" and .cgroup == \"$JOB_PATH\" and .new == 33554432 and .reason == \"oom\""
+	wait_journal ".event == \"oom_kill\" and .limit_cgroup == \"$JOB_PATH\""
+	assert_equal "$(limits_of_tree)" "$before" "limits of the tree"
+	echo 48M >"$JOB/memory.max"
+	wait_journal '.event == "foreign_write" and .knob == "memory.max" and .value == "48M" and .pid > 0 and .answer == "none"'
+	refute_journal '.event == "soft_limit_raised" or .event == "oom_adjustment" or .event == "governed" or .dry_run'
+	stop_cgbpf TERM
+	assert_limit "$JOB" 48M
+	refute_journal '.event == "restored"'
+}
+
+@test "observe: without a configuration every limited cgroup is watched, those made later too" {
+	local later
+	start_cgbpf --observe
+	wait_journal ".event == \"observed\" and .cgroup == \"$JOB_PATH\""
+	later=$(make_cgroup later)
+	echo "30000 100000" >"$later/cpu.max"
+	wait_journal ".event == \"observed\" and .cgroup == \"$(path_of "$later")\""
+	run -2 "$CGBPF" run --observe --dry-run
+	run -2 "$CGBPF" run --observe --keep
+}
+
+@test "observe: a kernel without pressure is said once and is no failure" {
+	"${IN_MOUNTS[@]}" 'mount -t tmpfs none /proc/pressure' "$CGBPF" run --observe --duration 1 2>"$CGBPF_STDERR"
+	assert_equal "$(grep -c 'pressure is not told' "$CGBPF_STDERR")" 1 "words about it"
+}
