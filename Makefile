@@ -34,7 +34,7 @@ TOOLS := $(patsubst tests/fixtures/%.c,$(BUILD)/%,$(wildcard tests/fixtures/*.c)
 say = @printf '  %-2s %s\n' $(1) $(2)
 Q := @
 
-.PHONY: all tools lab unit unit-asan test test-matrix demo bench lint format install clean help vmlinux fuzz
+.PHONY: all tools lab unit unit-asan test test-matrix demo experiment bench lint format install clean help vmlinux fuzz
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -141,6 +141,11 @@ demo: ## install what is missing, build, show the main job
 	$(Q)scripts/setup
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)scripts/demo
+
+experiment: ## install what is missing, build, run one curated experiment: NAME=soft-memory, …, all
+	$(Q)scripts/setup
+	$(Q)$(MAKE) --no-print-directory all lab
+	$(Q)bench/experiments/run $(NAME)
 
 bench: ## measure, on every kernel, with 1 and 2 CPUs
 	$(Q)scripts/setup

@@ -5,15 +5,15 @@
 NAME=${0##*/}
 OUT=build/experiments/$NAME
 LAB_BIN=build/lab
-SAMPLES=$OUT/samples.jsonl
 FAILED=0
 CHECKED=0
 WORK_PIDS=()
 
 # shellcheck source=bench/live.sh
 . bench/live.sh
-# shellcheck disable=SC2034 # where start_cgbpf writes it
-JOURNAL=$OUT/journal.jsonl
+# Here, and copied in the end: a guest's share of build/ does not append as a file system does.
+JOURNAL=$LIVE_DIR/journal.jsonl
+SAMPLES=$LIVE_DIR/samples.jsonl
 LAB=$CGROUP_ROOT/cgbpf-lab
 DISK=$LIVE_DIR/disk
 
@@ -137,6 +137,7 @@ finish() {
 	local resource=$1
 	shift
 	[[ -z $CGBPF_PID ]] || stop_cgbpf TERM || { echo "   FAILED: cgbpf ended in order" && FAILED=$((FAILED + 1)); }
+	cp "$JOURNAL" "$SAMPLES" "$OUT"
 	bench/experiments/timeline "$OUT" "$resource" "$@" >"$OUT/timeline.svg"
 	echo "   picture: $OUT/timeline.svg; journal and samples beside it"
 	echo "   $((CHECKED - FAILED)) of $CHECKED checks held"
