@@ -22,7 +22,9 @@ static int remove_list(const struct command *command, const struct tree_removal 
 		struct tree_error error = {.status = EXIT_FAILED};
 		char shown[1024];
 
-		if (tree_remove(removal, &list->workers[i], &error))
+		if (list->workers[i].mark.kind == TREE_PROJECT_FOLDER)
+			tree_remove_project(removal->root_fd, list->workers[i].path);
+		else if (tree_remove(removal, &list->workers[i], &error))
 			status = tree_say(command, &error);
 		else
 			printf("removed %s\n",
@@ -51,7 +53,8 @@ static size_t leave_used(int root_fd, struct tree_list *list)
 	size_t cnt = 0, used_cnt;
 
 	for (size_t i = 0; i < list->cnt; i++) {
-		if (is_empty(root_fd, &list->workers[i]))
+		if (list->workers[i].mark.kind == TREE_PROJECT_FOLDER ||
+		    is_empty(root_fd, &list->workers[i]))
 			list->workers[cnt++] = list->workers[i];
 		else
 			tree_worker__free(&list->workers[i]);
@@ -124,6 +127,7 @@ static int main_prune(int argc, char **argv)
 	if (err)
 		return err > 0 ? EXIT_DONE : EXIT_WRONG_CALL;
 	filter.older_than_s = old_ns / NSEC_PER_SEC;
+	filter.has_projects = true;
 	status = tree_look_up(&tree_prune, &filter, &removal.root_fd, &list);
 	if (status)
 		return status;

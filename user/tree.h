@@ -70,6 +70,7 @@ char *tree_worker__docker_parent(const struct tree_worker *worker, const char *s
 struct tree_filter {
 	const char *file, *parent, *project, *run_id, *phase;
 	uint64_t older_than_s;
+	bool has_projects; /* projects' folders made here as well */
 };
 struct tree_list {
 	struct tree_worker *workers; /* oldest first */
@@ -140,6 +141,8 @@ struct tree_removal {
 };
 int tree_remove(const struct tree_removal *removal, const struct tree_worker *worker,
 		struct tree_error *error);
+/* A project's folder, where it was made here and nothing is in it. */
+void tree_remove_project(int root_fd, const char *path);
 int tree_slice_stop(const char *path, struct tree_error *error);
 /* Removes what is below the folder and the folder itself, retrying while it is busy. */
 int tree_remove_folder(int parent_fd, const char *name, uint64_t deadline_ns);

@@ -87,6 +87,9 @@ static int visit(void *context, int dir_fd, const char *path)
 		free(search->project);
 		search->project = strdup(path);
 		err = search->project ? 0 : -ENOMEM;
+		if (!err && search->filter->has_projects && mark.made_s &&
+		    is_wanted(search, &mark, path))
+			err = keep(search, &mark, path, dir_fd);
 	} else {
 		err = is_wanted(search, &mark, path) ? keep(search, &mark, path, dir_fd) : 0;
 		err = err ? err : 1; /* what is below is its own */

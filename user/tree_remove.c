@@ -163,8 +163,7 @@ static int kill_all(int dir_fd)
 	return err;
 }
 
-/* The project's folder goes with the last worker in it, where it was made by us. */
-static void remove_project(int root_fd, const char *path)
+void tree_remove_project(int root_fd, const char *path)
 {
 	const char *name = strrchr(path, '/');
 	char *parent = name > path ? strndup(path, name - path) : strdup("/");
@@ -198,7 +197,7 @@ static int remove_worker(const struct tree_removal *removal, const struct tree_w
 		close(project_fd);
 	}
 	if (!err || cgfs_is_gone(err))
-		remove_project(removal->root_fd, project);
+		tree_remove_project(removal->root_fd, project); /* with the last in it */
 	free(project);
 	if (!err || cgfs_is_gone(err))
 		return 0;

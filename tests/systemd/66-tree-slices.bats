@@ -1,0 +1,61 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# Owns what `cgbpf tree` promises where Docker's cgroup driver is systemd; never run but in scripts/vm --systemd.
+
+load ../guest/tree
+
+IMAGE=cgbpf-busybox
+
+setup_file() {
+	unset DOCKER_CGROUP_DRIVER
+	# shellcheck source=scripts/docker-engine
+	. scripts/docker-engine 3>&-
+	export DOCKERD_PID=$!
+}
+
+teardown_file() {
+	kill "$DOCKERD_PID"
+	wait_for "$DEADLINE" is_gone "$DOCKERD_PID"
+	umount /var/lib/docker
+}
+
+setup() {
+	write_tree
+}
+
+teardown() {
+	local containers
+	mapfile -t containers < <(docker ps -aq)
+	((${#containers[@]} == 0)) || docker rm -f "${containers[@]}" >/dev/null
+	"$CGBPF" tree remove --all --kill >/dev/null
+	end_test
+}
+
+# bats test_tags=core
+@test "tree, slices: a path is refused where Docker takes none, with cause and cure" {
+	refused 3 'should be a valid slice.*daemon\.json.*native\.cgroupdriver=cgroupfs.*systemctl restart docker.*--driver systemd' \
+		"$CGBPF" tree apply -c "$TREE"
+}
+
+# bats test_tags=core
+@test "tree, slices: containers in the slices have the CPUs and the memory of their service" {
+	apply --driver systemd
+	[[ $PARENT1 =~ ^cgbpf-run_main_[0-9]+_[0-9a-f]{8}_local-crs1\.slice$ ]] || fail "$PARENT1"
+	docker run -d --init --network none --name one --cgroup-parent "$PARENT1" "$IMAGE" sleep 100000 >/dev/null
+	docker run -d --init --network none --name two --cgroup-parent "$PARENT2" "$IMAGE" sleep 100000 >/dev/null
+	assert_equal "$(docker exec one nproc) $(docker exec two nproc)" "1 1"
+	run -137 docker exec one dd if=/dev/zero of=/dev/null bs=56M count=1
+	docker exec two dd if=/dev/zero of=/dev/null bs=56M count=1
+	"$CGBPF" tree verify -c "$TREE" --json |
+		jq -e '.bad == 0 and ([.findings[] | select(.check == "containers" and .verdict == "good")] | length) == 2'
+	run -1 "$CGBPF" tree remove -c "$TREE" --timeout 0.2
+	docker rm -f one two >/dev/null
+	"$CGBPF" tree remove -c "$TREE"
+	[[ ! -e $WORKER ]] || fail "$(find "$WORKER")"
+	assert_equal "$(systemctl list-units --no-legend --all "${PARENT1%-*}*")" ""
+}
+
+@test "tree, slices: a file whose services would be one slice is refused, and nothing is left" {
+	sed -i 's/crs1/a-b/; s/crs2/a_b/' "$TREE"
+	refused 2 "would be one slice" "$CGBPF" tree apply -c "$TREE" --driver systemd
+}
