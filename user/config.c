@@ -8,6 +8,7 @@
 #include "user/config_amounts.h"
 #include "user/config_check.h"
 #include "user/config_schema.h"
+#include "user/config_tree.h"
 #include "user/config_yaml.h"
 #include "user/text.h"
 
@@ -154,7 +155,8 @@ static int load_target(struct reader *reader, yaml_node_t *node, const struct co
 	if (err)
 		return err;
 	if (target->kind == TARGET_NONE)
-		return REFUSE(reader, node, "a target has one of cgroup, docker, pid and unit");
+		return REFUSE(reader, node,
+			      "a target has one of cgroup, docker, pid, unit and tree");
 	err = config_check_target(reader, node, target);
 	if (err)
 		return err;
@@ -177,6 +179,7 @@ static int load_target(struct reader *reader, yaml_node_t *node, const struct co
 static int load_targets(struct reader *reader, yaml_node_t *list, struct config *config)
 {
 	const yaml_node_item_t *item;
+	struct target_config *longer;
 	size_t cnt;
 	int err;
 
@@ -186,12 +189,18 @@ static int load_targets(struct reader *reader, yaml_node_t *list, struct config 
 	cnt = list->data.sequence.items.top - item;
 	if (cnt > TARGETS_MAX)
 		return REFUSE(reader, list, "there are more than %d targets", TARGETS_MAX);
-	config->targets = calloc(cnt, sizeof(*config->targets));
-	if (cnt && !config->targets)
-		return REFUSE_FILE(reader, -ENOMEM, "out of memory");
-	while (config->targets_cnt < cnt) {
-		err = load_target(reader, yaml_document_get_node(&reader->document, *item++),
-				  config, &config->targets[config->targets_cnt++]);
+	for (; cnt; cnt--, item++) {
+		yaml_node_t *node = yaml_document_get_node(&reader->document, *item);
+
+		longer = reallocarray(config->targets, config->targets_cnt + 1, sizeof(*longer));
+		if (!longer)
+			return REFUSE_FILE(reader, -ENOMEM, "out of memory");
+		config->targets = longer;
+		longer += config->targets_cnt++;
+		*longer = (struct target_config){};
+		err = load_target(reader, node, config, longer);
+		if (!err && longer->kind == TARGET_TREE)
+			err = config_tree__expand(reader, node, config);
 		if (err)
 			return err;
 	}
@@ -268,6 +277,7 @@ void config__free(struct config *config)
 	for (size_t i = 0; i < config->targets_cnt; i++) {
 		free(config->targets[i].match);
 		free(config->targets[i].pids);
+		free(config->targets[i].service);
 	}
 	free(config->targets);
 	free(config->file);

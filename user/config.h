@@ -20,6 +20,7 @@ enum target_kind {
 	TARGET_PID = 3,
 	TARGET_UNIT = 4, /* systemd unit */
 	TARGET_ALL_FINITE = 5, /* built-in default: every cgroup with a finite limit */
+	TARGET_TREE = 6, /* a service of a hierarchy made of a file */
 };
 
 enum foreign_policy {
@@ -112,6 +113,7 @@ struct target_config {
 	char name[CONFIG_NAME_MAX + 1];
 	enum target_kind kind;
 	char *match; /* the path, glob, container, pid or unit as written; owned */
+	char *service; /* of TARGET_TREE, whose match is the file; owned */
 	enum foreign_policy on_foreign_write;
 	struct memory_config memory; /* with the defaults filled in */
 	struct psi_config psi; /* as the machine's, where not given */

@@ -68,7 +68,8 @@ int config_check_target(struct reader *reader, yaml_node_t *node, struct target_
 	yaml_node_t *pids = reader__find(reader, node, "pids");
 	int err = 0;
 
-	target->memory.is_given = reader__find(reader, node, "memory");
+	target->memory.is_given =
+		reader__find(reader, node, "memory") || target->kind == TARGET_TREE;
 	target->cpu.is_given = reader__find(reader, node, "cpu");
 	target->io.is_given = io;
 	target->priority.is_given = priority;

@@ -30,7 +30,6 @@ const struct schema_key schema_keys[] = {
 	{PLACE_FILE, "targets", SHAPE_LIST, PLACE_TARGET, .unit = "a list of mappings",
 	 .sentence = "What to govern; at least one."},
 	{PLACE_FILE, "ml", .shape = SHAPE_LATER},
-	{PLACE_FILE, "tree", .shape = SHAPE_LATER},
 
 	{PLACE_MACHINE, "reserve", SHAPE_VALUE, .parse = schema_read_reserve, .min = "0%",
 	 .max = "100%", .fallback = "10%", .unit = "a percentage such as 10% or a size such as 2G",
@@ -59,6 +58,10 @@ const struct schema_key schema_keys[] = {
 	{PLACE_TARGET, "unit", SHAPE_VALUE, .parse = schema_read_match, .kind = TARGET_UNIT,
 	 .unit = "a unit such as ssh.service",
 	 .sentence = "The cgroup of this systemd service, scope or slice."},
+	{PLACE_TARGET, "tree", SHAPE_VALUE, .parse = schema_read_match, .kind = TARGET_TREE,
+	 .unit = "a file as `cgbpf tree apply -c` takes it",
+	 .sentence = "The services of hierarchies made of this file: soft is a service's own "
+		     "memory, hard all of its worker's."},
 	{PLACE_TARGET, "memory", SHAPE_MAPPING, PLACE_MEMORY, AT(target_config, memory),
 	 .sentence = "How its memory is governed; `{}` takes all defaults."},
 	{PLACE_TARGET, "on_foreign_write", SHAPE_VALUE, .parse = schema_read_policy,

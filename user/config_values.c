@@ -226,7 +226,8 @@ int schema_read_match(const struct schema_key *key, const char *text, void *at,
 	if (!match)
 		return -ENOMEM;
 	if (target->kind != TARGET_NONE) {
-		*ret_why = "is one too many: a target has one of cgroup, docker, pid and unit";
+		*ret_why = "is one too many: a target has one of cgroup, docker, pid, unit and "
+			   "tree";
 	} else if (key->kind == TARGET_CGROUP) {
 		squeeze_slashes(match);
 		*ret_why = check_cgroup(match);
@@ -234,6 +235,8 @@ int schema_read_match(const struct schema_key *key, const char *text, void *at,
 		*ret_why = check_docker(match);
 	} else if (key->kind == TARGET_UNIT) {
 		*ret_why = check_unit(match);
+	} else if (key->kind == TARGET_TREE) {
+		*ret_why = strlen(match) > CGROUP_MAX ? "is longer than 4095 bytes" : NULL;
 	} else {
 		err = parse_within(key, match, parse_number, &pid);
 	}

@@ -13,6 +13,7 @@
 #include "user/docker.h"
 #include "user/log.h"
 #include "user/text.h"
+#include "user/tree_target.h"
 
 static bool matches_docker(const struct target_config *target, const char *path)
 {
@@ -51,6 +52,8 @@ static bool matches(const struct targets *targets, size_t i, const char *path)
 		return targets->pid_paths[i] && strcmp(targets->pid_paths[i], path) == 0;
 	case TARGET_DOCKER:
 		return matches_docker(target, path);
+	case TARGET_TREE:
+		return tree_target_is(path, target->match, target->service);
 	case TARGET_ALL_FINITE:
 		return true;
 	case TARGET_NONE:

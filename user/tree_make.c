@@ -21,8 +21,9 @@
 #define BOTH ((1 << TREE_CONTROLLERS_CNT) - 1)
 #define LOCK_TRIES 1000
 #define LOCK_PAUSE_NS (10 * 1000000L)
-/* So many descriptors are closed at once, which is one call. */
-#define OPEN_MAX_CNT 512
+/* So many descriptors are closed at once; one service's are its folder and two files. */
+#define OPEN_MAX_CNT 384
+#define SERVICE_OPENS 3
 #define REMOVE_NS (5 * 1000000000ULL)
 
 /* A folder that we made; its name counts only while it is still the same folder. */
@@ -41,7 +42,8 @@ struct making {
 	int project_fd, worker_fd;
 	uint64_t made_s;
 	char name[4 * TREE_NAME_MAX];
-	int first_open, last_open;
+	int open[OPEN_MAX_CNT]; /* to be closed, in the order in which they were opened */
+	size_t open_cnt;
 };
 
 /* Two at once in one parent come one after the other. */
@@ -122,23 +124,19 @@ static int open_project(struct making *making)
 		      : tree_giving__give(&making->giving, fd, making->order->project);
 }
 
+/* One call for many, where no other descriptor is among them. */
 static void close_batch(struct making *making)
 {
-	if (making->first_open >= 0)
-		close_range(making->first_open, making->last_open, 0);
-	making->first_open = making->last_open = -1;
-}
+	size_t cnt = making->open_cnt;
+	bool is_row = cnt > 0;
 
-/* Descriptors are given from the lowest number up; those of a batch follow one another. */
-static void count_open(struct making *making, int fd)
-{
-	if (making->first_open >= 0 &&
-	    (fd != making->last_open + 1 || fd - making->first_open >= OPEN_MAX_CNT)) {
-		close_batch(making);
-	}
-	if (making->first_open < 0)
-		making->first_open = fd;
-	making->last_open = fd;
+	for (size_t i = 1; i < cnt; i++)
+		is_row = is_row && making->open[i] == making->open[0] + (int)i;
+	if (is_row)
+		close_range(making->open[0], making->open[cnt - 1], 0);
+	for (size_t i = 0; i < cnt && !is_row; i++)
+		close(making->open[i]);
+	making->open_cnt = 0;
 }
 
 static int write_file(struct making *making, int dir_fd, const char *file, const char *text)
@@ -147,7 +145,7 @@ static int write_file(struct making *making, int dir_fd, const char *file, const
 
 	if (fd < 0)
 		return -errno;
-	count_open(making, fd);
+	making->open[making->open_cnt++] = fd;
 	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
 }
 
@@ -217,7 +215,7 @@ static int make_service(struct making *making, const struct tree_share *service)
 		snprintf(what, sizeof(what), "the folder of %s", service->name);
 		return fail(making, what, err);
 	}
-	count_open(making, fd);
+	making->open[making->open_cnt++] = fd;
 	return write_share(making, fd, service);
 }
 
@@ -268,8 +266,11 @@ static int make(struct making *making)
 		err = open_project(making);
 	if (!err)
 		err = make_worker(making);
-	for (size_t i = 0; i < config->services_cnt && !err; i++)
+	for (size_t i = 0; i < config->services_cnt && !err; i++) {
+		if (making->open_cnt + SERVICE_OPENS > OPEN_MAX_CNT)
+			close_batch(making);
 		err = make_service(making, &config->services[i]);
+	}
 	close_batch(making);
 	return err ? err : check_names(making);
 }
@@ -303,8 +304,6 @@ int tree_make(const struct tree_order *order, struct tree_worker *ret_worker,
 				.error = error,
 				.project_fd = -1,
 				.worker_fd = -1,
-				.first_open = -1,
-				.last_open = -1,
 				.made_s = time(NULL)};
 	sigset_t ends, before;
 	int err = tree_place__open(order->parent, &making.place, error);

@@ -158,18 +158,17 @@ assert_as_before() {
 	done
 }
 
-# stopped_at CALL NUMBER: an apply below PARENT that stands still after its NUMBERth CALL; sets TRACER and PID.
+# stopped_at CALL NUMBER: an apply below PARENT that stands still after the NUMBERth CALL, which marks the worker; sets TRACER and PID.
 stopped_at() {
 	strace -f -qq -e "trace=$1" -e "inject=$1:signal=STOP:when=$2" -o /dev/null \
 		"$CGBPF" tree apply -c "$TREE" --parent "$3" >/dev/null 2>"$LIVE_DIR/err" 3>&- &
 	TRACER=$!
-	wait_for "$DEADLINE" is_stopped "$TRACER"
+	wait_for "$DEADLINE" has_marked
 	PID=$(pgrep -P "$TRACER")
 }
 
-# Stopped by a signal, not by its tracer.
-is_stopped() {
-	[[ -n $(pgrep -r T -P "$1") ]]
+has_marked() {
+	"$CGBPF" tree show --json | jq -e 'length == 1 and (.[0].half_made | not)' >/dev/null
 }
 
 @test "tree: a folder replaced in the middle is noticed, and the one in its place is left" {

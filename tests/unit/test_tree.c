@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "user/config.h"
 #include "user/tree.h"
 #include "user/tree_compose.h"
 
@@ -318,6 +319,52 @@ static void every_service_of_a_compose_file_gets_its_parent_and_the_rest_stays(v
 	}
 }
 
+static void a_target_of_a_file_is_one_for_each_service_from_its_own_to_its_workers(void **state)
+{
+	static const char config_file[] = "/tmp/cgbpf-test-tree-run.yaml";
+	struct config config = {};
+	char error[512] = "";
+	FILE *f;
+
+	(void)state;
+	write_file("services:\n- " A "\n- {name: b, cpuset: '2', memory_limit: 32M}\n"
+		   "workers: {local: {memory: 256M}}\n");
+	f = fopen(config_file, "w");
+	assert_non_null(f);
+	fputs("targets:\n- tree: cgbpf-test-tree.yaml\n  name: run\n  memory: {step: 4M}\n"
+	      "- cgroup: /x\n  memory: {}\n",
+	      f);
+	fclose(f);
+	assert_int_equal(config__load(config_file, &config, error, sizeof(error)), 0);
+	assert_int_equal(config.targets_cnt, 3);
+	assert_string_equal(config.targets[1].name, "run/b");
+	assert_string_equal(config.targets[1].match, FILE_NAME);
+	assert_string_equal(config.targets[1].service, "b");
+	assert_true(config.targets[1].memory.soft_bytes == 32ULL << 20);
+	assert_true(config.targets[1].memory.hard_bytes == 256ULL << 20);
+	assert_true(config.targets[1].memory.step_bytes == 4ULL << 20);
+	assert_string_equal(config.targets[2].name, "/x");
+	config__free(&config);
+
+	f = fopen(config_file, "w");
+	assert_non_null(f);
+	fputs("targets:\n- tree: cgbpf-test-tree.yaml\n  memory: {hard: 1G}\n", f);
+	fclose(f);
+	assert_int_equal(config__load(config_file, &config, error, sizeof(error)), -EINVAL);
+	assert_string_equal(error, "/tmp/cgbpf-test-tree-run.yaml:3:18: soft and hard of a tree's "
+				   "services stand in its file");
+	write_file("services: []");
+	f = fopen(config_file, "w");
+	assert_non_null(f);
+	fputs("targets:\n- tree: cgbpf-test-tree.yaml\n", f);
+	fclose(f);
+	assert_int_equal(config__load(config_file, &config, error, sizeof(error)), -EINVAL);
+	assert_string_equal(error, "/tmp/cgbpf-test-tree-run.yaml:2:3: tree: " FILE_NAME
+				   ":1:11: there are no services");
+	unlink(config_file);
+	unlink(FILE_NAME);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -331,6 +378,8 @@ int main(void)
 		cmocka_unit_test(a_path_for_docker_lacks_the_mount_point_and_needless_slashes),
 		cmocka_unit_test(
 			every_service_of_a_compose_file_gets_its_parent_and_the_rest_stays),
+		cmocka_unit_test(
+			a_target_of_a_file_is_one_for_each_service_from_its_own_to_its_workers),
 	};
 
 	return cmocka_run_group_tests_name("tree", tests, NULL, NULL);
