@@ -22,9 +22,11 @@ static int remove_list(const struct command *command, const struct tree_removal 
 		struct tree_error error = {.status = EXIT_FAILED};
 		char shown[1024];
 
-		if (list->workers[i].mark.kind == TREE_PROJECT_FOLDER)
+		if (list->workers[i].mark.kind == TREE_PROJECT_FOLDER) {
 			tree_remove_project(removal->root_fd, list->workers[i].path);
-		else if (tree_remove(removal, &list->workers[i], &error))
+			continue;
+		}
+		if (tree_remove(removal, &list->workers[i], &error))
 			status = tree_say(command, &error);
 		else
 			printf("removed %s\n",

@@ -3,6 +3,8 @@
  * never raises for need (see rescue). */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -183,6 +185,9 @@ void memory__govern(struct controller *controller, struct group *group,
 	}
 	if (found == UINT64_MAX && !target->memory.soft_bytes)
 		return; /* no limit to begin with; its first is an event */
+	/* The one who makes a hierarchy is about to write it. */
+	if (found == UINT64_MAX && target->kind == TARGET_TREE && group->made_ns)
+		snprintf(original, sizeof(original), "%" PRIu64, target->memory.soft_bytes);
 	err = take(controller, group, target, found);
 	if (!err) {
 		warn_of_high(group);

@@ -49,5 +49,8 @@ teardown() {
 	wait_for "$DEADLINE" has_entries rules 2
 	mkdir "$SERVICE1/job"
 	lives "$SERVICE1/job" touch --bytes 80M
-	refute_journal '.event == "foreign_write" and .answer != null'
+	refute_journal '.event == "foreign_write"'
+	stop_cgbpf TERM
+	assert_limit "$SERVICE1" 48M
+	assert_limit "$SERVICE2" 64M
 }
