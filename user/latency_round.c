@@ -232,14 +232,19 @@ static uint64_t due(const struct latency_bench *bench, enum latency_method metho
 }
 
 /*
- * The method at place I of a turn. Another one begins each round, and every other turn goes
- * backwards: none always follows the same one, and finds what that one left in the caches.
+ * The method at place I of a turn. Another one begins each round, and every other turn cgbpf's way
+ * and the one that it is held against change places: each follows every other, and finds as much of
+ * that one's left in the caches.
  */
 static int method_at(int i, int64_t round, uint64_t turn)
 {
-	int at = (int)((i + (round > 0 ? round : 0)) % LATENCY_METHODS);
+	int method = (int)((i + (round > 0 ? round : 0)) % LATENCY_METHODS);
 
-	return ((uint64_t)round + turn) % 2 ? LATENCY_METHODS - 1 - at : at;
+	if (((uint64_t)round + turn) % 2 == 0)
+		return method;
+	return method == LATENCY_CGBPF	       ? LATENCY_BARE_PWRITE
+	       : method == LATENCY_BARE_PWRITE ? LATENCY_CGBPF
+					       : method;
 }
 
 /* Each method once, the writers as often as they are due, taking turns. */
@@ -274,6 +279,9 @@ int latency_rounds(struct latency_bench *bench)
 	for (int64_t round = -WARM_UP_ROUNDS; round < rounds && !err; round++) {
 		for (int knob = 0; knob < LATENCY_KNOBS && !err; knob++)
 			err = one_knob(bench, knob, round);
+		/* Between rounds, where it disturbs nothing, and a crash loses little. */
+		if (bench->options->samples)
+			fflush(bench->options->samples);
 		if (!err)
 			latency_progress_step(&progress);
 	}
