@@ -21,6 +21,8 @@ BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__bpf__ -D__TARGET_ARCH_$(BPF_ARCH) 
 # bench-latency's programs are an object of their own: run never loads them.
 BPF_SRC := $(filter-out bpf/latency.bpf.c,$(wildcard bpf/*.bpf.c))
 BPF_OBJ := $(BPF_SRC:bpf/%.c=$(BUILD)/bpf/%.o)
+# Objects of their own: not linked into the controller's.
+BPF_APART := $(BUILD)/bpf/sample.bpf.o
 SKEL := $(BUILD)/cgbpf.skel.h
 LATENCY_SKEL := $(BUILD)/latency.skel.h
 USER_SRC := $(wildcard user/*.c)
@@ -56,7 +58,7 @@ $(BUILD)/bpf/%.o: bpf/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
-$(BUILD)/cgbpf.bpf.o: $(BPF_OBJ)
+$(BUILD)/cgbpf.bpf.o: $(filter-out $(BPF_APART),$(BPF_OBJ))
 	$(call say,BL,$@)
 	$(Q)$(BPFTOOL) gen object $@ $^
 
@@ -70,6 +72,13 @@ $(LATENCY_SKEL): $(BUILD)/bpf/latency.bpf.o
 
 $(BUILD)/user/loader.o: $(SKEL)
 $(BUILD)/user/latency_probe.o: $(LATENCY_SKEL)
+$(BUILD)/user/sampler.o: $(BUILD)/sample.skel.h
+
+# The linker leaves out what only a debugger reads.
+$(BUILD)/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	$(call say,SK,$@)
+	$(Q)$(BPFTOOL) gen object $(@:.skel.h=.bpf.o) $<
+	$(Q)$(BPFTOOL) gen skeleton $(@:.skel.h=.bpf.o) name $* > $@
 
 $(BUILD)/user/%.o: user/%.c
 	$(call say,CC,$<)
@@ -99,6 +108,12 @@ $(BUILD)/bench/wakeup: $(BUILD)/bench/wakeup.skel.h
 $(BUILD)/bench/probe_cost: | $(BUILD)/bpf/latency.bpf.o
 
 $(BUILD)/bench/loads: bench/loads.c $(LIB_OBJ)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -o $@ $< $(LIB_OBJ) $(LDLIBS)
+
+# It measures the sampler itself.
+$(BUILD)/bench/sampling: bench/sampling.c $(LIB_OBJ)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -o $@ $< $(LIB_OBJ) $(LDLIBS)
@@ -169,6 +184,6 @@ install: cgbpf ## to $(DESTDIR)$(PREFIX)
 	install -D -m 755 cgbpf $(DESTDIR)$(PREFIX)/sbin/cgbpf
 
 clean: ## all that was built; kernels and packages stay
-	rm -rf cgbpf $(BUILD)/cgbpf* $(BUILD)/bpf $(BUILD)/user $(BUILD)/unit $(BUILD)/bench/[a-z]* $(BUILD)/asan $(BUILD)/lab $(TOOLS)
+	rm -rf cgbpf $(BUILD)/cgbpf* $(BUILD)/*.skel.h $(BUILD)/*.bpf.o $(BUILD)/bpf $(BUILD)/user $(BUILD)/unit $(BUILD)/bench/[a-z]* $(BUILD)/asan $(BUILD)/lab $(TOOLS)
 
 -include $(BPF_OBJ:.o=.d) $(BUILD)/bpf/latency.bpf.d $(USER_OBJ:.o=.d) $(UNIT:=.d)

@@ -21,6 +21,7 @@
 #define CGBPF_PIN_CGROUPS CGBPF_PIN_DIR "/cgroups"
 #define CGBPF_PIN_LEDGER CGBPF_PIN_DIR "/ledger"
 #define CGBPF_PIN_STATS CGBPF_PIN_DIR "/stats"
+#define CGBPF_PIN_USAGE CGBPF_PIN_DIR "/usage"
 
 /* How many cgroups may be governed at once. The hash maps allocate as they fill. */
 #define CGBPF_MAX_GOVERNED 16384
@@ -67,6 +68,7 @@ enum cgbpf_event_kind {
 	CGBPF_EVENT_CPU_RELEASED = 21, /* it runs again: what was lost until now */
 	CGBPF_EVENT_IO_THROTTLED = 22, /* io.max keeps a bio waiting */
 	CGBPF_EVENT_TASK = 23, /* a task came into a cgroup whose tasks have a priority */
+	CGBPF_EVENT_VICTIM_EXIT = 30, /* a process that the OOM killer chose has ended */
 };
 
 /* Bits of cgbpf_memory_event.flags. */
@@ -91,14 +93,17 @@ struct cgbpf_memory_event {
 	__u32 reserved;
 };
 
-/* CGBPF_EVENT_KILL. The limit's owner is cgbpf_event.cgroup_id, 0 for the machine; the trigger is
- * .pid. */
+/* CGBPF_EVENT_KILL, _VICTIM_EXIT. The limit's owner is cgbpf_event.cgroup_id, 0 for the machine;
+ * the trigger is .pid. */
 struct cgbpf_kill_event {
 	__u64 victim_cgroup_id;
 	__u32 victim_pid;
 	__s32 victim_oom_score_adj;
-	__u64 victim_rss_bytes; /* anonymous, file and shared, as the kernel counts at this moment
-				 */
+	union {
+		__u64 victim_rss_bytes; /* KILL: anonymous, file and shared, as the kernel counts
+					   then */
+		__s64 exit_code; /* VICTIM_EXIT: as wait(2) has it: status << 8 | signal */
+	};
 	char victim_comm[CGBPF_COMM_LEN];
 };
 
@@ -306,6 +311,37 @@ struct cgbpf_latency_event {
 	char comm[CGBPF_COMM_LEN];
 };
 
+/*
+ * Buckets of a distribution, in pages, log-linear: values below 2^(bits+1) have one each, every
+ * octave above has 2^bits. With SHIFT = max(log2(pages) - bits, 0) the bucket is
+ * (SHIFT << bits) + (pages >> SHIFT). What is above CGBPF_USAGE_OCTAVES octaves (2 TiB) falls into
+ * the last. A bucket's middle is at most 1 / 2^(bits+1) from every value in it: 0.8 % of fine ones,
+ * 6.3 % of coarse ones.
+ */
+#define CGBPF_USAGE_OCTAVES 29
+#define CGBPF_FINE_BITS 6
+#define CGBPF_COARSE_BITS 3
+#define CGBPF_FINE_BUCKETS ((CGBPF_USAGE_OCTAVES - CGBPF_FINE_BITS + 1) << CGBPF_FINE_BITS)
+#define CGBPF_COARSE_BUCKETS ((CGBPF_USAGE_OCTAVES - CGBPF_COARSE_BITS + 1) << CGBPF_COARSE_BITS)
+
+/* Map `usage`, by cgroup id: the distribution of a cgroup's memory. Constant in size: with the
+ * map's own words it fits 8 KiB. */
+struct cgbpf_usage {
+	__u64 first_ns; /* CLOCK_MONOTONIC of the first sample, and of the last */
+	__u64 last_ns;
+	__u64 sample_cnt;
+	__u64 min_bytes;
+	__u64 max_bytes;
+	__u64 usage_bytes; /* of the last sample */
+	__u64 anon_bytes;
+	__u64 file_bytes;
+	__u64 limit_bytes;
+	__u32 usage[CGBPF_FINE_BUCKETS];
+	__u32 anon[CGBPF_COARSE_BUCKETS]; /* on the LRU lists for anonymous and shared memory */
+	__u32 file[CGBPF_COARSE_BUCKETS]; /* page cache */
+};
+
+_Static_assert(sizeof(struct cgbpf_usage) == 7944, "usage");
 _Static_assert(sizeof(struct cgbpf_memory_event) == 64, "memory event");
 _Static_assert(sizeof(struct cgbpf_kill_event) == 40, "kill event");
 _Static_assert(sizeof(struct cgbpf_write_event) == 56, "write event");

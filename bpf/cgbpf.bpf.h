@@ -65,6 +65,9 @@ int hold__wait(struct mem_cgroup *memcg, struct cgbpf_rule *rule, struct cgbpf_c
 /* Remembers the task that must be let in while others are held; called from the heartbeat. */
 int hold__note_rescuer(void) __hidden;
 
+/* victim.bpf.c: the end of this process is to be told. */
+int victim__remember(__u32 tgid, __u64 owner_id, __u64 cgroup_id) __hidden;
+
 /*
  * headroom.bpf.c: what the machine and the ancestors still have. Pointers travel as numbers: these
  * functions are global, which makes the verifier check each once and not once a caller, and such

@@ -234,6 +234,7 @@ static __always_inline int witness(struct task_struct *victim)
 							     compat__rss_pages(mm, MM_ANONPAGES) +
 							     compat__rss_pages(mm, MM_SHMEMPAGES));
 	bpf_core_read_str(event.kill.victim_comm, sizeof(event.kill.victim_comm), &victim->comm);
+	victim__remember(event.kill.victim_pid, event.cgroup_id, event.kill.victim_cgroup_id);
 	__sync_fetch_and_add(&stats->kill_cnt, 1);
 	seen = state__cgroup(event.cgroup_id);
 	if (seen)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "user/decide_donor.h"
 #include "user/decide_memory.h"
 #include "user/explain.h"
 #include "user/journal.h"
@@ -34,6 +35,12 @@ struct action {
 	uint64_t old_amount, new_amount; /* of other knobs: quota in us, weight, rate */
 	uint64_t period_us;
 	struct journal_times times;
+	struct {
+		uint64_t id, bytes, limit_bytes;
+	} donations[DONORS_MAX]; /* lowered for it */
+	uint32_t donations_cnt;
+	uint32_t asked_cnt, spares_cnt; /* donors asked; those who had something */
+	uint64_t spare_bytes; /* how much */
 };
 
 struct actions;

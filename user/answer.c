@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "user/cover.h"
+
 /* By this part the expected answer follows faster ones; what is told to the kernel side is twice as
  * long. */
 #define REACTION_SHARE 16
@@ -75,8 +77,11 @@ static uint64_t spare_for(const struct answerer *answerer, const struct group *g
 static bool is_news(struct group *group, const struct action *action)
 {
 	uint64_t now_ns = apply_now_ns();
-	bool is_known =
-		group->refused == action->reason && now_ns - group->refused_ns < REFUSED_AGAIN_NS;
+	bool is_oom = action->moment == MOMENT_OOM;
+	/* What is refused when the kernel is about to kill is no old news. */
+	bool is_known = group->refused == action->reason &&
+			now_ns - group->refused_ns < REFUSED_AGAIN_NS &&
+			(group->is_refused_at_oom || !is_oom);
 
 	if (action->kind == ACTION_RAISED) {
 		group->is_hard_said = false;
@@ -93,6 +98,7 @@ static bool is_news(struct group *group, const struct action *action)
 	if (!is_known) {
 		group->refused = action->reason;
 		group->refused_ns = now_ns;
+		group->is_refused_at_oom = is_oom;
 	}
 	return !is_known;
 }
@@ -161,6 +167,20 @@ static void raise_parent(struct answerer *answerer, const struct cgbpf_event *ev
 		actions__add(answerer->actions, &action);
 }
 
+/* For the audit record: who gave, and what could have been given. */
+static void note_taking(struct action *action, const struct taking *taking)
+{
+	for (size_t i = 0; i < taking->cnt; i++) {
+		action->donations[i].id = taking->donations[i].id;
+		action->donations[i].bytes = taking->donations[i].bytes;
+		action->donations[i].limit_bytes = taking->donations[i].limit_bytes;
+	}
+	action->donations_cnt = taking->cnt;
+	action->asked_cnt = taking->asked_cnt;
+	action->spares_cnt = taking->spares_cnt;
+	action->spare_bytes = taking->spare_bytes;
+}
+
 static void answer_locked(struct answerer *answerer, const struct cgbpf_event *event,
 			  uint64_t received_ns)
 {
@@ -172,7 +192,9 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 	struct group *group = groups__find(answerer->groups, event->cgroup_id);
 	struct memory_observation seen;
 	struct memory_plan plan;
+	struct taking taking;
 	uint64_t spare, reach, written_ns;
+	bool is_raised;
 
 	if (!group || group->is_stopped)
 		return;
@@ -200,9 +222,13 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 		raise_parent(answerer, event, plan.wanted_bytes - reach, &seen);
 		decide_memory_raise(&group->rule, &seen, spare, &plan);
 	}
+	cover__plan(answerer, group, event, &seen, &plan, &taking);
+	note_taking(&action, &taking);
 	action.times.received_ns = since(event, received_ns);
 	action.times.decided_ns = since(event, apply_now_ns());
-	if (carry_out(answerer, group, event, &plan, &action)) {
+	is_raised = carry_out(answerer, group, event, &plan, &action);
+	cover__settle(answerer, group, action.old_bytes, is_raised, &taking);
+	if (is_raised) {
 		group__promise(group, seen.usage_bytes, &answerer->pool->promised_bytes);
 		learn_reaction(answerer, action.times.effective_ns);
 	}

@@ -14,11 +14,14 @@
 #include "user/loader.h"
 #include "user/pool.h"
 
+struct donors;
+
 struct answerer {
 	bool is_observing; /* events are told and not answered */
 	struct loader *loader;
 	struct groups *groups;
 	struct pool *pool;
+	struct donors *donors;
 	const struct apply *apply;
 	struct actions *actions;
 	pthread_t main_thread; /* interrupted when it is lowering a limit that has to rise */

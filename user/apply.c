@@ -150,6 +150,57 @@ int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_
 	return effective == limit_bytes ? 0 : -EIO;
 }
 
+/* Does the text of FD, a number of bytes, leave MARGIN under LIMIT? */
+static int is_under(int fd, uint64_t limit_bytes, uint64_t margin_bytes)
+{
+	uint64_t bytes = 0;
+	char text[32];
+	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+	int err;
+
+	if (len < 0)
+		return -errno;
+	text[len] = '\0';
+	err = units_parse_limit(text, &bytes);
+	return err ? err : limit_bytes >= margin_bytes && bytes <= limit_bytes - margin_bytes;
+}
+
+int apply__lower_unused(const struct apply *apply, struct group *group, uint64_t limit_bytes,
+			int usage_fd, uint64_t margin_bytes)
+{
+	struct cgbpf_ledger_key key = key_of(group->id);
+	uint64_t standing = 0, from = group->limit_bytes, written_ns;
+	char value[24];
+	int err = is_under(usage_fd, limit_bytes, margin_bytes);
+
+	if (err <= 0)
+		return err ? err : -EAGAIN;
+	if (apply->is_dry_run)
+		return 0;
+	err = apply__standing(group, &standing);
+	if (!err && standing != from)
+		err = -EAGAIN;
+	if (err)
+		return err;
+	format_limit(limit_bytes, value, sizeof(value));
+	err = ledger__intend(apply->ledger_fd, &key, value);
+	if (err)
+		return err;
+	err = apply_write_whole(group->max_fd, value);
+	if (err) {
+		ledger__retract(apply->ledger_fd, &key);
+		return err;
+	}
+	group->limit_bytes = limit_bytes;
+	/* Half of the margin gone in this moment: the rest would not last. */
+	err = is_under(usage_fd, limit_bytes, margin_bytes / 2);
+	if (!err)
+		err = -EAGAIN;
+	if (err < 0)
+		apply__raise(apply, group, from, &written_ns);
+	return err < 0 ? err : 0;
+}
+
 /* memory.reclaim takes what it can and never kills. */
 int apply__make_room(const struct apply *apply, int dir_fd, uint64_t limit_bytes)
 {

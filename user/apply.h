@@ -42,6 +42,14 @@ int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_
 		 uint64_t *ret_written_ns);
 
 /*
+ * Lowers GROUP's limit where it is not in use, in the rescuing thread's hands: never under what
+ * USAGE_FD (its memory.current) says plus MARGIN, so that the kernel has nothing to reclaim.
+ * -EAGAIN: in use, grew meanwhile, or another limit stands; the old one is in force.
+ */
+int apply__lower_unused(const struct apply *apply, struct group *group, uint64_t limit_bytes,
+			int usage_fd, uint64_t margin_bytes);
+
+/*
  * Before a limit is lowered: takes page cache until LIMIT leaves the margin above what is in use.
  * -EBUSY: it cannot, and the limit is not to be written. May take long: not for the rescuing
  * thread.

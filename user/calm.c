@@ -102,6 +102,7 @@ static void give_back(struct controller *controller, struct group *group, uint64
 	record.reason = reason_name(REASON_CALM);
 	record.detail = reason_sentence(REASON_CALM);
 	report(controller, &record);
+	donors__returned(controller, group->id, from - to);
 }
 
 static void consider(struct controller *controller, struct group *group)

@@ -66,6 +66,7 @@ static int restore(bool is_forced)
 		unlink(CGBPF_PIN_RULES);
 		unlink(CGBPF_PIN_CGROUPS);
 		unlink(CGBPF_PIN_STATS);
+		unlink(CGBPF_PIN_USAGE);
 		rmdir(CGBPF_PIN_DIR);
 	}
 	close(apply.ledger_fd);

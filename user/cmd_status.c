@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The command `status`: what is governed now, read from the pinned maps. It changes nothing. */
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -9,6 +10,7 @@
 
 #include "user/cgfs.h"
 #include "user/commands.h"
+#include "user/histogram.h"
 #include "user/live.h"
 #include "user/log.h"
 #include "user/measure.h"
@@ -29,6 +31,30 @@ static void add_measured(json_t *row, int dir_fd, const struct cgbpf_rule *rule)
 	sample_add_psi(row, "psi", &measure.psi);
 }
 
+/* The distribution of a cgroup's memory use, where run keeps one. The map stays open until the end.
+ */
+static bool find_usage(uint64_t id, struct cgbpf_usage *ret_usage)
+{
+	static int map_fd;
+
+	if (!map_fd)
+		map_fd = bpf_obj_get(CGBPF_PIN_USAGE);
+	return map_fd > 0 && !bpf_map_lookup_elem(map_fd, &id, ret_usage) && ret_usage->sample_cnt;
+}
+
+static void add_usage(json_t *row, uint64_t id)
+{
+	struct cgbpf_usage usage;
+
+	if (find_usage(id, &usage))
+		json_object_set_new(row, "usage",
+				    json_pack("{s:I, s:I, s:I, s:I}", "count",
+					      (json_int_t)usage.sample_cnt, "min",
+					      (json_int_t)usage.min_bytes, "median",
+					      (json_int_t)usage_median(&usage), "max",
+					      (json_int_t)usage.max_bytes));
+}
+
 static void add_row(void *rows, uint64_t id, int dir_fd, const char *path,
 		    const struct cgbpf_rule *rule, const struct cgbpf_cgroup *seen)
 {
@@ -46,6 +72,7 @@ static void add_row(void *rows, uint64_t id, int dir_fd, const char *path,
 			"ooms", (json_int_t)seen->oom_cnt, "holds", (json_int_t)seen->hold_cnt,
 			"kills", (json_int_t)seen->kill_cnt);
 	add_measured(row, dir_fd, rule);
+	add_usage(row, id);
 	json_array_append_new(rows, row);
 	free(utf8);
 	free(target);
@@ -54,15 +81,18 @@ static void add_row(void *rows, uint64_t id, int dir_fd, const char *path,
 static void print_row(void *unused, uint64_t id, int dir_fd, const char *path,
 		      const struct cgbpf_rule *rule, const struct cgbpf_cgroup *seen)
 {
-	char soft[32], hard[32], limit[32], usage[32], shown[256];
+	char soft[32], hard[32], limit[32], usage[32], median[32] = "", shown[256];
+	struct cgbpf_usage seen_use;
 	uint64_t max = 0, current = 0;
 
-	(void)unused, (void)id;
+	(void)unused;
+	if (find_usage(id, &seen_use))
+		units_format_bytes(usage_median(&seen_use), median, sizeof(median));
 	cgfs_read_bytes(dir_fd, "memory.max", &max);
 	cgfs_read_bytes(dir_fd, "memory.current", &current);
-	printf("%-32s %10s %10s %10s %10s %6llu %5llu %5llu\n",
+	printf("%-32s %10s %10s %10s %10s %10s %6llu %5llu %5llu\n",
 	       text_escape(path, strlen(path), shown, sizeof(shown)),
-	       units_format_bytes(current, usage, sizeof(usage)),
+	       units_format_bytes(current, usage, sizeof(usage)), median,
 	       units_format_bytes(max, limit, sizeof(limit)),
 	       units_format_bytes(rule->soft_bytes, soft, sizeof(soft)),
 	       units_format_bytes(rule->hard_bytes, hard, sizeof(hard)), seen->watermark_cnt,
@@ -92,8 +122,8 @@ static void print_table(const struct live *live)
 {
 	const struct cgbpf_stats *stats = &live->stats;
 
-	printf("%-32s %10s %10s %10s %10s %6s %5s %5s\n", "cgroup", "current", "max", "soft",
-	       "hard", "events", "ooms", "kills");
+	printf("%-32s %10s %10s %10s %10s %10s %6s %5s %5s\n", "cgroup", "current", "median", "max",
+	       "soft", "hard", "events", "ooms", "kills");
 	live__each(live, print_row, NULL);
 	printf("%s; %llu held at OOM, %llu killed, %llu events lost\n",
 	       live->is_blind ? "BLIND: the kernel's programs do not run" : "seeing",

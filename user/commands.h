@@ -6,6 +6,6 @@
 #include "user/params.h"
 
 extern const struct command cmd_run, cmd_restore, cmd_status, cmd_top, cmd_doctor, cmd_config,
-	cmd_tree, cmd_squeeze, cmd_policy, cmd_bench_latency;
+	cmd_tree, cmd_squeeze, cmd_policy, cmd_bench_latency, cmd_calibrate;
 
 #endif

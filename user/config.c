@@ -242,6 +242,12 @@ int config__load(const char *file, struct config *ret_config, char *error, size_
 	if (!config.targets_cnt)
 		return REFUSE(&reader, reader__find(&reader, root, "targets") ?: root,
 			      "there are no targets");
+	if (config.calibration_file) {
+		err = calibration__load(config.calibration_file, &config.calibration, error,
+					error_len);
+		if (err)
+			return err;
+	}
 	*ret_config = config;
 	config = (struct config){};
 	return 0;
@@ -280,6 +286,8 @@ void config__free(struct config *config)
 		free(config->targets[i].service);
 	}
 	free(config->targets);
+	free(config->calibration_file);
+	calibration__free(&config->calibration);
 	free(config->file);
 	*config = (struct config){};
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "user/calibration.h"
 #include "user/psi.h"
 
 #define CONFIG_MAX_FILE_BYTES (1U << 20)
@@ -27,6 +28,11 @@ enum foreign_policy {
 	FOREIGN_OBEY = 1,
 	FOREIGN_REASSERT = 2,
 	FOREIGN_ADOPT = 3,
+};
+
+enum donor_policy {
+	DONOR_AUTO = 1,
+	DONOR_NEVER = 2,
 };
 
 /* 0 in soft_bytes or hard_bytes: not given (soft: the present limit; hard: hard_times_soft). */
@@ -115,6 +121,7 @@ struct target_config {
 	char *match; /* the path, glob, container, pid or unit as written; owned */
 	char *service; /* of TARGET_TREE, whose match is the file; owned */
 	enum foreign_policy on_foreign_write;
+	enum donor_policy donor;
 	struct memory_config memory; /* with the defaults filled in */
 	struct psi_config psi; /* as the machine's, where not given */
 	struct cpu_config cpu; /* the same */
@@ -130,6 +137,8 @@ struct config {
 	char *file; /* owned; NULL: built in */
 	uint32_t reserve_ppm; /* of the machine's memory; used when reserve_bytes is 0 */
 	uint64_t reserve_bytes;
+	char *calibration_file; /* owned; NULL: none */
+	struct calibration calibration; /* what it says */
 	struct memory_config memory_defaults;
 	struct psi_config psi; /* of the machine, and of targets that say nothing else */
 	struct samples_config samples;

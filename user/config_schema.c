@@ -34,7 +34,11 @@ const struct schema_key schema_keys[] = {
 	{PLACE_MACHINE, "reserve", SHAPE_VALUE, .parse = schema_read_reserve, .min = "0%",
 	 .max = "100%", .fallback = "10%", .unit = "a percentage such as 10% or a size such as 2G",
 	 .sentence = "Memory of the machine that is never given away."},
-	{PLACE_MACHINE, "calibration", .shape = SHAPE_LATER},
+	{PLACE_MACHINE, "calibration", SHAPE_VALUE, .parse = schema_read_file,
+	 AT(config, calibration_file), .unit = "a file such as calibration.json",
+	 .sentence =
+		 "What `cgbpf calibrate` wrote: who may lend memory, and how much; cgroups that "
+		 "it does not name are learned while `run` lives."},
 
 	{PLACE_DEFAULTS, "memory", SHAPE_MAPPING, PLACE_MEMORY, AT(config, memory_defaults),
 	 .sentence = "For every target's `memory`."},
@@ -68,6 +72,9 @@ const struct schema_key schema_keys[] = {
 	 AT(target_config, on_foreign_write), .fallback = "obey", .unit = "obey, reassert or adopt",
 	 .sentence = "When somebody else writes the limit: stop governing it, write ours again, or "
 		     "take theirs as the new soft."},
+	{PLACE_TARGET, "donor", SHAPE_VALUE, .parse = schema_read_donor, AT(target_config, donor),
+	 .fallback = "auto", .unit = "auto or never",
+	 .sentence = "Whether memory that it mostly does not use may be lent to others in need."},
 	{PLACE_TARGET, "psi", SHAPE_MAPPING, PLACE_PSI, AT(target_config, psi),
 	 .sentence = "The same for its cgroups alone."},
 	{PLACE_TARGET, "cpu", SHAPE_MAPPING, PLACE_CPU, AT(target_config, cpu),

@@ -118,6 +118,23 @@ int schema_read_name(const struct schema_key *key, const char *text, void *at, c
 	return *ret_why ? -EINVAL : 0;
 }
 
+int schema_read_file(const struct schema_key *key, const char *text, void *at, const char **ret_why)
+{
+	char *file;
+
+	(void)key;
+	if (has_control(text)) {
+		*ret_why = "has a control character in it";
+		return -EINVAL;
+	}
+	file = strdup(text);
+	if (!file)
+		return -ENOMEM;
+	free(*(char **)at);
+	*(char **)at = file;
+	return 0;
+}
+
 int schema_read_policy(const struct schema_key *key, const char *text, void *at,
 		       const char **ret_why)
 {
@@ -215,6 +232,16 @@ static void free_text(char **text)
 }
 
 /* The text without needless slashes for a cgroup, else as it is. */
+int schema_read_donor(const struct schema_key *key, const char *text, void *at,
+		      const char **ret_why)
+{
+	(void)key, (void)ret_why;
+	if (strcmp(text, "auto") != 0 && strcmp(text, "never") != 0)
+		return -EINVAL;
+	*(enum donor_policy *)at = strcmp(text, "never") == 0 ? DONOR_NEVER : DONOR_AUTO;
+	return 0;
+}
+
 int schema_read_match(const struct schema_key *key, const char *text, void *at,
 		      const char **ret_why)
 {

@@ -22,8 +22,12 @@ int schema_read_reserve(const struct schema_key *key, const char *text, void *at
 			const char **ret_why); /* struct config */
 int schema_read_name(const struct schema_key *key, const char *text, void *at,
 		     const char **ret_why); /* char [CONFIG_NAME_MAX + 1] */
+int schema_read_file(const struct schema_key *key, const char *text, void *at,
+		     const char **ret_why); /* char *, owned */
 int schema_read_policy(const struct schema_key *key, const char *text, void *at,
 		       const char **ret_why); /* enum foreign_policy */
+int schema_read_donor(const struct schema_key *key, const char *text, void *at,
+		      const char **ret_why); /* enum donor_policy */
 int schema_read_match(const struct schema_key *key, const char *text, void *at,
 		      const char **ret_why); /* struct target_config */
 

@@ -11,9 +11,11 @@
 #include "user/answer.h"
 #include "user/apply.h"
 #include "user/config.h"
+#include "user/donors.h"
 #include "user/feature.h"
 #include "user/group.h"
 #include "user/journal.h"
+#include "user/learn.h"
 #include "user/loader.h"
 #include "user/pool.h"
 #include "user/rescue.h"
@@ -33,12 +35,14 @@ struct controller {
 	struct loader *loader;
 	struct groups groups;
 	struct pool pool;
+	struct donors donors;
 	struct apply apply;
 	struct actions *actions;
 	struct answerer answerer;
 	struct rescue *rescue;
 	struct journal *journal;
 	struct samples *samples; /* NULL: not asked for */
+	struct learn *learn; /* NULL: not on this kernel */
 	struct summary summary;
 	int root_fd, signal_fd;
 	bool is_blind;

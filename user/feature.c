@@ -89,6 +89,9 @@ static const struct feature_row table[FEATURE_MAX] = {
 	[FEATURE_PROCESS] = {"process", "tracepoints sched_process_fork and sched_process_exec",
 			     "bench-latency does not see clients and runtimes start",
 			     "use a kernel from 5.5 on", false, "on_start"},
+	[FEATURE_SAMPLE] = {"sample", "the cgroup iterator (6.1)",
+			    "no calibration; run learns no distribution of its own",
+			    "use a kernel from 6.1 on", false, NULL},
 };
 
 const struct feature_row *feature_row(enum feature feature)
@@ -159,6 +162,8 @@ static void probe_kernel(struct features *features)
 	features->has[FEATURE_WRITE] = has_function(btf, "cgroup_file_write");
 	features->has[FEATURE_BPF_LOOP] = has_function(btf, "bpf_loop");
 	features->has[FEATURE_KILL_TASK] = tracepoint_has_pointer(btf, "btf_trace_mark_victim");
+	features->has[FEATURE_SAMPLE] =
+		btf__find_by_name_kind(btf, "bpf_iter__cgroup", BTF_KIND_STRUCT) > 0;
 	features->has[FEATURE_LIFE] =
 		btf__find_by_name_kind(btf, "btf_trace_cgroup_mkdir", BTF_KIND_TYPEDEF) > 0;
 	features->has[FEATURE_CPU_THROTTLE] = has_function(btf, "throttle_cfs_rq");
@@ -221,6 +226,8 @@ bool features_want_program(const struct features *features, const char *program)
 	if (strcmp(program, "on_exec") == 0)
 		program = "on_start";
 	/* The second of two for one moment. */
+	if (strcmp(program, "on_victim_exit") == 0)
+		return features->has[FEATURE_KILL_TASK] || features->has[FEATURE_KILL_FUNCTION];
 	if (strcmp(program, "on_kill_by_function") == 0 && features->has[FEATURE_KILL_TASK])
 		return false;
 	if (strcmp(program, "on_vfs_write") == 0 && features->has[FEATURE_LIMIT_WRITE])

@@ -92,6 +92,8 @@ void govern__drop(struct controller *controller, uint64_t id)
 		controller->pool.promised_bytes -= group->unused_bytes;
 	pthread_mutex_unlock(&controller->groups.lock);
 	loader__drop_rule(controller->loader, id);
+	learn__forget(controller->learn, id);
+	donors__forget(controller, id);
 	group__free(group);
 }
 

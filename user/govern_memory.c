@@ -131,6 +131,7 @@ static void leave(struct controller *controller, struct group *group)
 		close(group->max_fd);
 	group->max_fd = -1;
 	pthread_mutex_unlock(&controller->groups.lock);
+	donors__forget(controller, group->id);
 	govern__set_rule(controller, group);
 }
 
@@ -150,6 +151,7 @@ static int take(struct controller *controller, struct group *group,
 	group->return_after_ns = target->memory.return_after_ns;
 	group->hold_ns = target->memory.hold_ns;
 	group->is_soft_given = target->memory.soft_bytes != 0;
+	group->is_never_donor = target->donor == DONOR_NEVER;
 	group->rule =
 		govern__rule(&target->memory, limit_before(controller, group->id, found_bytes));
 	group->limit_bytes = found_bytes;
@@ -229,17 +231,20 @@ static void change(struct controller *controller, struct group *group,
 {
 	const struct memory_config *memory = &target->memory;
 	struct journal_record record;
-	uint64_t written_ns;
+	uint64_t written_ns, lent, to;
 
 	pthread_mutex_lock(&controller->groups.lock);
 	group->return_after_ns = memory->return_after_ns;
 	group->hold_ns = memory->hold_ns;
 	group->is_soft_given = memory->soft_bytes != 0;
+	group->is_never_donor = target->donor == DONOR_NEVER;
 	group->rule = govern__rule(memory, group->rule.soft_bytes);
 	group->is_hard_said = false;
 	record = report_about(group, JOURNAL_GOVERNED);
-	if (group->limit_bytes < group->rule.soft_bytes &&
-	    !apply__raise(&controller->apply, group, group->rule.soft_bytes, &written_ns))
+	/* What it lent is still in use elsewhere. */
+	lent = donors__lent(&controller->donors, group->id);
+	to = group->rule.soft_bytes > lent ? group->rule.soft_bytes - lent : 0;
+	if (group->limit_bytes < to && !apply__raise(&controller->apply, group, to, &written_ns))
 		record.new_bytes = group->limit_bytes;
 	pthread_mutex_unlock(&controller->groups.lock);
 	record.reason = reason_name(REASON_SOFT);

@@ -67,7 +67,10 @@ struct group {
 	bool is_shrinking; /* the main thread is in the kernel with a lower limit for it, */
 	uint64_t shrink_from_bytes; /* coming from this one */
 	bool is_hard_said;
-	enum reason refused; /* said last, and when */
+	bool is_never_donor; /* its memory is not lent */
+	bool is_watched; /* its use is sampled */
+	enum reason refused; /* said last, and when; whether the kernel was about to kill then */
+	bool is_refused_at_oom;
 	uint64_t refused_ns;
 	uint64_t told_ns[3]; /* of what is only observed: memory, reads, writes */
 	struct {

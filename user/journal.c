@@ -41,6 +41,8 @@ static const char *const event_names[JOURNAL_EVENT_MAX] = {
 	[JOURNAL_BLIND] = "blind",
 	[JOURNAL_SIGHTED] = "sighted",
 	[JOURNAL_RELOADED] = "reloaded",
+	[JOURNAL_LIMIT_LENT] = "limit_lent",
+	[JOURNAL_OOM_EXIT] = "oom_exit",
 	[JOURNAL_WRITE_FAILED] = "write_failed",
 	[JOURNAL_PSI_SPIKE] = "psi_spike",
 	[JOURNAL_OBSERVED] = "observed",
@@ -145,12 +147,26 @@ static void add_times(struct draft *draft, const struct journal_times *times)
 	add(draft, "t", t.object);
 }
 
+static void add_adjusted(struct draft *draft, const struct journal_record *record)
+{
+	json_t *parts = json_array();
+
+	for (size_t i = 0; i < record->adjusted_cnt; i++) {
+		struct draft part = {.object = json_object()};
+
+		add_text(&part, "name", record->adjusted[i].name);
+		add_number(&part, "reduced_memory", record->adjusted[i].reduced_bytes);
+		draft->err |= part.err | json_array_append_new(parts, part.object);
+	}
+	add(draft, "adjusted_cgroups", parts);
+}
+
 static void add_oom(struct draft *draft, const struct journal_record *record)
 {
 	if (record->event == JOURNAL_OOM_ADJUSTMENT) {
 		add_text(draft, "oom_cgroup", record->cgroup);
 		add_number(draft, "added_memory", record->added_bytes);
-		add(draft, "adjusted_cgroups", json_array());
+		add_adjusted(draft, record);
 	} else {
 		add_given_number(draft, "added_memory", record->added_bytes);
 	}
@@ -158,6 +174,9 @@ static void add_oom(struct draft *draft, const struct journal_record *record)
 	add_given_number(draft, "trigger_pid", record->trigger_pid);
 	add_given_number(draft, "victim_pid", record->victim_pid);
 	add_text(draft, "victim_comm", record->victim_comm);
+	add_text(draft, "would_have_saved", record->would_have_saved);
+	if (record->has_exit)
+		add_number(draft, "exit_status", (uint64_t)record->exit_status);
 }
 
 static void add_share(struct draft *draft, const char *key, uint32_t ppm)

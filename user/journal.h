@@ -30,6 +30,8 @@ enum journal_event {
 	JOURNAL_IO_THROTTLED = 19,
 	JOURNAL_PSI_SPIKE = 20,
 	JOURNAL_OBSERVED = 21, /* a cgroup is looked at, and not governed */
+	JOURNAL_LIMIT_LENT = 22, /* lowered for another cgroup */
+	JOURNAL_OOM_EXIT = 23, /* the end of one whom the kernel killed */
 	JOURNAL_EVENT_MAX
 };
 
@@ -46,6 +48,12 @@ struct journal_pressure {
 	bool is_brief; /* it was over before that: some_ppm is the least it was */
 	bool has_split; /* of some_ppm, so much is due to the cgroup's own limit */
 	uint32_t own_ppm;
+};
+
+/* A cgroup whose limit was lowered for another. */
+struct journal_part {
+	const char *name; /* path below the root, raw bytes */
+	uint64_t reduced_bytes;
 };
 
 /* All strings are raw (untrusted) and borrowed for the call; NULL or 0: the key is left out. */
@@ -70,12 +78,17 @@ struct journal_record {
 	/* cpu_throttled, io_throttled: since the last such record of this cgroup */
 	uint64_t lost_ns; /* time in which tasks were kept waiting, summed over CPUs */
 	uint64_t periods_cnt, throttled_cnt;
-	/* oom_adjustment: oom_cgroup is .cgroup; adjusted_cgroups is [] */
+	/* oom_adjustment: oom_cgroup is .cgroup */
 	uint64_t added_bytes; /* "added_memory", written for oom_adjustment even when 0 */
+	const struct journal_part *adjusted; /* "adjusted_cgroups" of oom_adjustment */
+	size_t adjusted_cnt;
 	/* oom_kill */
 	const char *limit_cgroup; /* path; "/" for the machine */
 	uint32_t trigger_pid, victim_pid;
 	const char *victim_comm;
+	const char *would_have_saved; /* a sentence */
+	bool has_exit; /* oom_exit: adds exit_status, as a shell has it: 137 for SIGKILL */
+	int exit_status;
 	/* foreign_write */
 	uint32_t pid;
 	const char *comm;

@@ -72,6 +72,7 @@ static void remove_stale_pins(void)
 	unlink(CGBPF_PIN_RULES);
 	unlink(CGBPF_PIN_CGROUPS);
 	unlink(CGBPF_PIN_STATS);
+	unlink(CGBPF_PIN_USAGE);
 }
 
 static int take_over_ledger(struct cgbpf *skel)

@@ -161,6 +161,9 @@ static void on_actions(struct loop *loop)
 			tell_losses(loop, lost);
 		if (action.kind == ACTION_HEARTBEAT) {
 			tell_losses(loop, 0);
+			learn__tick(controller->learn, controller);
+			donors__repay(controller);
+			donors__rank(controller);
 			if (controller->is_blind ||
 			    docker_unknown_cnt() != loop->docker_unknown_cnt)
 				note__catch_up(controller);
@@ -179,6 +182,7 @@ static void on_actions(struct loop *loop)
 		is_raised |= action.kind == ACTION_RAISED;
 	}
 	refresh_pool(controller);
+	donors__attend(controller);
 	blind__follow(loop->blind, controller);
 	if (is_raised && !loop->calm_period_ns)
 		calm(loop);

@@ -11,8 +11,8 @@
 #endif
 
 static const struct command *const commands[] = {
-	&cmd_run,    &cmd_restore, &cmd_status,	 &cmd_top,    &cmd_doctor,
-	&cmd_config, &cmd_tree,	   &cmd_squeeze, &cmd_policy, &cmd_bench_latency};
+	&cmd_run,  &cmd_restore, &cmd_status, &cmd_top,		  &cmd_doctor,	 &cmd_config,
+	&cmd_tree, &cmd_squeeze, &cmd_policy, &cmd_bench_latency, &cmd_calibrate};
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
 static const struct command *find(const char *name)

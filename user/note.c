@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "user/audit.h"
 #include "user/cgfs.h"
 #include "user/controller.h"
 #include "user/observe.h"
@@ -28,25 +29,35 @@ static char *path_of(struct controller *controller, uint64_t id)
 	return path ? path : strdup("?");
 }
 
+/* A kill, or the end of one that was killed. */
 static void on_kill(struct controller *controller, const struct cgbpf_event *event)
 {
+	bool is_exit = event->kind == CGBPF_EVENT_VICTIM_EXIT;
+	int code = (int)event->kill.exit_code;
 	struct journal_record record = {
-		.event = JOURNAL_OOM_KILL,
+		.event = is_exit ? JOURNAL_OOM_EXIT : JOURNAL_OOM_KILL,
 		.cgroup_id = event->kill.victim_cgroup_id,
-		.trigger_pid = event->pid,
+		.trigger_pid = is_exit ? 0 : event->pid,
 		.victim_pid = event->kill.victim_pid,
 	};
 	struct group *group = groups__find(&controller->groups, record.cgroup_id);
 	char *path = path_of(controller, record.cgroup_id);
 	char *owner = event->cgroup_id ? path_of(controller, event->cgroup_id) : strdup("/");
-	char comm[CGBPF_COMM_LEN + 1] = {};
+	char comm[CGBPF_COMM_LEN + 1] = {}, saved[AUDIT_DETAIL_LEN];
 
 	memcpy(comm, event->kill.victim_comm, CGBPF_COMM_LEN);
 	record.victim_comm = comm;
 	record.cgroup = path;
 	record.limit_cgroup = owner ? owner : "?";
+	if (is_exit) {
+		record.has_exit = true;
+		record.exit_status = code & 0x7f ? 128 + (code & 0x7f) : code >> 8 & 0xff;
+	} else {
+		audit__kill(controller, event->cgroup_id, record.limit_cgroup, saved);
+		record.would_have_saved = saved;
+	}
 	record.target = group ? group->target : NULL;
-	controller->summary.kill_cnt++;
+	controller->summary.kill_cnt += !is_exit;
 	report(controller, &record);
 	free(path);
 	free(owner);
@@ -77,6 +88,7 @@ void note__handle(struct controller *controller, const struct cgbpf_event *event
 		note__gone(controller, event->cgroup_id);
 		break;
 	case CGBPF_EVENT_KILL:
+	case CGBPF_EVENT_VICTIM_EXIT:
 		on_kill(controller, event);
 		break;
 	case CGBPF_EVENT_WRITE:

@@ -26,6 +26,7 @@ struct reading {
 	bool is_given;
 	const char *text;
 	uint64_t number;
+	struct param_list list;
 };
 
 /* One option as it stands on the command line. */
@@ -94,7 +95,7 @@ static int read_value(const struct command *command, const struct word *word, co
 		      struct reading *ret_reading)
 {
 	const struct param *param = word->param;
-	struct reading reading = {.is_given = true, .text = value};
+	struct reading reading = {.is_given = true, .text = value, .list = ret_reading->list};
 	char shown[128];
 	int err = 0;
 
@@ -113,6 +114,8 @@ static int read_value(const struct command *command, const struct word *word, co
 	}
 	if (err)
 		return -EINVAL;
+	if (param->type == PARAM_LIST)
+		reading.list.texts[reading.list.cnt++] = value;
 	*ret_reading = reading;
 	return 0;
 }
@@ -138,8 +141,10 @@ static int read_option(const struct command *command, const struct param *params
 		return -EINVAL;
 	}
 	reading = &readings[word.param - params];
-	if (reading->is_given)
+	if (reading->is_given && word.param->type != PARAM_LIST)
 		why = "is given twice";
+	else if (reading->list.cnt == PARAM_LIST_MAX)
+		why = "is given too often";
 	else if (word.param->type == PARAM_FLAG && word.value)
 		why = "takes no value";
 	else if (word.param->type == PARAM_FLAG)
@@ -167,6 +172,9 @@ static void store(const struct param *param, const struct reading *reading)
 	switch (param->type) {
 	case PARAM_FLAG:
 		*(bool *)param->value = true;
+		break;
+	case PARAM_LIST:
+		*(struct param_list *)param->value = reading->list;
 		break;
 	case PARAM_STRING:
 		*(const char **)param->value = reading->text;

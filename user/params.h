@@ -13,6 +13,14 @@ enum param_type {
 	PARAM_SECONDS =
 		3, /* uint64_t ns, from a decimal number of seconds or a duration with a unit */
 	PARAM_UINT = 4, /* uint64_t within min and max */
+	PARAM_LIST = 5, /* struct param_list, from an option that may be given again */
+};
+
+#define PARAM_LIST_MAX 32
+
+struct param_list {
+	const char *texts[PARAM_LIST_MAX];
+	size_t cnt;
 };
 
 struct param {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "user/audit.h"
 #include "user/cgfs.h"
 #include "user/controller.h"
 #include "user/knob.h"
@@ -80,6 +81,7 @@ static void line(const struct journal_record *record)
 			    reason_of(record) ? reason_of(record) : "");
 		break;
 	case JOURNAL_CGROUP_GONE:
+	case JOURNAL_OOM_EXIT:
 	case JOURNAL_STARTED:
 	case JOURNAL_STOPPED:
 		log_debug("%s %s", event, name);
@@ -158,7 +160,7 @@ static enum journal_event event_of(const struct action *action)
 		return JOURNAL_HARD_LIMIT_REACHED;
 	if (action->kind == ACTION_FAILED)
 		return JOURNAL_WRITE_FAILED;
-	if (action->moment == MOMENT_OOM)
+	if (action->moment == MOMENT_OOM || action->donations_cnt)
 		return JOURNAL_OOM_ADJUSTMENT;
 	return action->kind == ACTION_RAISED ? JOURNAL_SOFT_LIMIT_RAISED : JOURNAL_NOT_RAISED;
 }
@@ -180,6 +182,7 @@ void report_action(struct controller *controller, const struct action *action)
 	struct journal_record record;
 	struct group *group, *binder;
 	char detail[512], old[48], new[48];
+	struct audit audit;
 
 	if (action->kind == ACTION_BLIND || action->kind == ACTION_SIGHTED) {
 		tell_blind(controller, action->kind == ACTION_BLIND);
@@ -228,7 +231,9 @@ void report_action(struct controller *controller, const struct action *action)
 		snprintf(detail, sizeof(detail), "%s: %s", record.detail, shown);
 		record.detail = detail;
 	}
+	audit__action(controller, action, &record, &audit);
 	report(controller, &record);
+	audit__donors(controller, action);
 }
 
 void report_summary(const struct controller *controller)

@@ -187,11 +187,14 @@ static int start(struct controller *controller, const struct run_options *option
 	err = actions__open(&controller->actions);
 	if (err)
 		return EXIT_FAILED;
+	controller->donors.apply = &controller->apply;
+	controller->donors.groups = &controller->groups;
 	controller->answerer = (struct answerer){
 		.is_observing = controller->is_observing,
 		.loader = controller->loader,
 		.groups = &controller->groups,
 		.pool = &controller->pool,
+		.donors = &controller->donors,
 		.apply = &controller->apply,
 		.actions = controller->actions,
 		.main_thread = pthread_self(),
@@ -207,6 +210,8 @@ static int start(struct controller *controller, const struct run_options *option
 	err = govern__all(controller);
 	if (err)
 		log_warning("not every cgroup could be looked at: %s, ignoring", strerror(-err));
+	learn__start(controller, &controller->learn);
+	donors__rank(controller);
 	record.count = controller->groups.cnt;
 	report(controller, &record);
 	dprintf(STDERR_FILENO, "ready: %s %zu cgroups\n",
@@ -297,6 +302,8 @@ int run(const struct run_options *options)
 			status = loop(&controller, options);
 		finish(&controller, options);
 	}
+	donors__close(&controller.donors);
+	learn__stop(controller.learn);
 	loader__close(controller.loader);
 	actions__close(controller.actions);
 	journal__close(controller.journal);
