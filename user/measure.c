@@ -201,6 +201,7 @@ struct measure measure_since(const struct measure *now, const struct measure *be
 	    now->minor == before->minor)
 		for (int i = 0; i < MEASURE_IO_KINDS; i++)
 			since.moved[i] = growth(now->moved[i], before->moved[i]);
+	since.io_throttled = growth(now->io_throttled, before->io_throttled);
 	since.psi = psi_since(&now->psi, &before->psi);
 	return since;
 }
@@ -227,7 +228,7 @@ uint64_t measure_own_us(const struct measure *since, enum psi_resource resource,
 	case PSI_MEMORY:
 		return since->max_events ? some_us : 0;
 	case PSI_IO:
-		return is_near_limit(since) ? some_us : 0;
+		return since->io_throttled || is_near_limit(since) ? some_us : 0;
 	case PSI_RESOURCES:
 		break;
 	}

@@ -37,6 +37,8 @@ struct measure {
 	uint64_t moved[MEASURE_IO_KINDS]; /* bytes read, written; operations read, written */
 	uint64_t limits[MEASURE_IO_KINDS]; /* a second; UINT64_MAX: none */
 
+	uint64_t io_throttled; /* bios that io.max kept waiting; 0 but where the caller knows */
+
 	struct psi psi;
 };
 
@@ -51,8 +53,8 @@ struct measure measure_since(const struct measure *now, const struct measure *be
 /*
  * Of a stall of SOME_US in the time of SINCE: how much of it was the cgroup's own limit, in us; the
  * rest was contention. For cpu it is the time it was throttled, at most all of it; for memory all,
- * when its limit was met; for io all, when it moved nine tenths of what a limit of its lets
- * through.
+ * when its limit was met; for io all, when io.max kept a bio waiting, or it moved nine tenths of
+ * what a limit of its lets through.
  */
 uint64_t measure_own_us(const struct measure *since, enum psi_resource resource, uint64_t some_us);
 

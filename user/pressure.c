@@ -203,6 +203,7 @@ void pressure__follow(struct pressure *pressure)
 /* false: the cgroup is gone, or memory is short. */
 static bool look(struct pressure *pressure, const struct watch *watch, struct measure *ret_measure)
 {
+	struct cgbpf_cgroup seen;
 	struct group *group;
 
 	if (watch->id == OF_MACHINE) {
@@ -211,7 +212,11 @@ static bool look(struct pressure *pressure, const struct watch *watch, struct me
 		return true;
 	}
 	group = groups__find(&pressure->controller->groups, watch->id);
-	return group && !measure_cgroup(group->dir_fd, ret_measure);
+	if (!group || measure_cgroup(group->dir_fd, ret_measure))
+		return false;
+	if (!loader__seen(pressure->controller->loader, group->id, &seen))
+		ret_measure->io_throttled = seen.io_throttled_cnt;
+	return true;
 }
 
 static uint32_t share_of(uint64_t us, uint64_t ns)

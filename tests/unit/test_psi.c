@@ -120,6 +120,8 @@ PROMISE(an_io_stall_is_the_limits_fault_where_it_was_all_but_used)
 	assert_int_equal(measure_own_us(&since, PSI_IO, 5000), 5000);
 	since.at_ns = 2 * SECOND_NS; /* the same in twice the time */
 	assert_int_equal(measure_own_us(&since, PSI_IO, 5000), 0);
+	since.io_throttled = 1;
+	assert_int_equal(measure_own_us(&since, PSI_IO, 5000), 5000);
 }
 
 int main(void)
