@@ -172,14 +172,15 @@ has_marked() {
 }
 
 @test "tree: a folder replaced in the middle is noticed, and the one in its place is left" {
-	local parent folder foreign
+	local parent folder foreign status=0
 	parent=$(make_cgroup parent)
 	stopped_at fsetxattr 2 "$parent"
 	folder=$(echo "$parent"/cgbpf/*-local)
 	rmdir "$folder" && mkdir "$folder"
 	foreign=$(stat -c %i "$folder")
 	kill -CONT "$PID"
-	run -1 wait "$TRACER"
+	wait "$TRACER" || status=$?
+	assert_equal "$status" 1 "exit status ($(cat "$LIVE_DIR/err"))"
 	grep -q 'the folder was removed meanwhile' "$LIVE_DIR/err"
 	assert_equal "$(stat -c %i "$folder")" "$foreign"
 	assert_equal "$(find "$folder" -mindepth 1 -type d)" ""

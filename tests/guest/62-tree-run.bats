@@ -16,10 +16,16 @@ teardown() {
 	end_test
 }
 
+# As a container is made: with controllers of its own.
+make_job() {
+	echo +memory >"$SERVICE1/cgroup.subtree_control"
+	mkdir "$SERVICE1/job"
+}
+
 # bats test_tags=core
 @test "tree, run: a service lives beyond its own memory on what its sibling does not use" {
 	apply
-	mkdir "$SERVICE1/job"
+	make_job
 	run -137 workload "$SERVICE1/job" touch --bytes 80M
 	start_cgbpf -c "$CONFIG"
 	grep -qx 'ready: governing 2 cgroups' "$CGBPF_STDERR"
@@ -47,7 +53,7 @@ teardown() {
 	has_entries rules 0
 	apply
 	wait_for "$DEADLINE" has_entries rules 2
-	mkdir "$SERVICE1/job"
+	make_job
 	lives "$SERVICE1/job" touch --bytes 80M
 	refute_journal '.event == "foreign_write"'
 	stop_cgbpf TERM
