@@ -1,0 +1,92 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# Owns what bench-latency promises without a Docker Engine; never asks one.
+
+load latency
+
+setup() {
+	export DOCKER_HOST=unix://$LIVE_DIR/no.sock
+}
+
+# bats test_tags=core
+@test "bench-latency: without a Docker Engine the rest is measured, and what is not is named" {
+	bench --iterations 3 --writes 20
+	assert_result ".kernel == \"$(uname -r)\" and .docker == null and .iterations == 3 and .complete
+		and .stamps_lost == 0 and .foreign_writes == 0"
+	assert_rows shell-echo 3
+	for method in open-write cgbpf bare-pwrite; do
+		assert_rows "$method" 20
+	done
+	assert_skipped docker-update 'no Docker Engine.s socket|not installed'
+	assert_skipped docker-api 'no Docker Engine.s socket'
+	assert_skipped runc-update 'without a Docker Engine|not installed'
+	assert_skipped systemctl-set-property 'systemd does not run here|not installed'
+	assert_result '[.ratios[] | select(.of == "shell-echo" and .to == "cgbpf")] | length == 6 and all(.[]; .p50 > 0)'
+	assert_result '[.ratios[] | select(.of == "cgbpf" and .to == "bare-pwrite")] | length == 6'
+	assert_no_cgroup
+	assert_no_program
+}
+
+@test "bench-latency: a table with a line for each row, and every sample as CSV" {
+	"$CGBPF" bench-latency --iterations 2 --writes 7 --methods cgbpf,open-write --samples "$LIVE_DIR/csv" \
+		>"$LIVE_DIR/table" 2>"$LIVE_DIR/said"
+	for clock in cli_wall request_to_kernel write_only; do
+		grep -q "($clock), in us" "$LIVE_DIR/table"
+	done
+	assert_equal "$(grep -cE '^  cgbpf +(memory|cpu)\.max +7 +0 ' "$LIVE_DIR/table")" 6 "rows of cgbpf"
+	assert_equal "$(head -n 1 "$LIVE_DIR/csv")" \
+		method,knob,round,result,start_ns,cli_wall_ns,request_to_kernel_ns,write_only_ns "first line"
+	assert_equal "$(grep -cE '^(cgbpf|open-write),(memory|cpu)\.max,[01],ok,[0-9]+,[0-9]+,[0-9]+,[0-9]+$' \
+		"$LIVE_DIR/csv")" 28 "samples"
+	grep -q 'of 4 rounds' "$LIVE_DIR/said"
+}
+
+@test "bench-latency: --svg draws every row" {
+	bench --iterations 2 --methods shell-echo,cgbpf --svg "$LIVE_DIR/picture.svg"
+	head -n 1 "$LIVE_DIR/picture.svg" | grep -q '^<?xml'
+	for row in 'shell-echo memory.max' 'shell-echo cpu.max' 'cgbpf memory.max' 'cgbpf cpu.max'; do
+		grep -q "$row" "$LIVE_DIR/picture.svg"
+	done
+}
+
+@test "bench-latency: a wrong call is refused with 2, and nothing is touched" {
+	refused 2 "'0' is not a whole number from 1 to" "$CGBPF" bench-latency --iterations 0
+	refused 2 'is not a whole number' "$CGBPF" bench-latency --iterations 99999999999999999999
+	refused 2 "no method 'docker'" "$CGBPF" bench-latency --methods cgbpf,docker
+	refused 2 "no method ''" "$CGBPF" bench-latency --methods cgbpf,
+	refused 2 'no unix socket' "$CGBPF" bench-latency --docker-host tcp://127.0.0.1:2375
+	refused 2 '/no/such/x.svg: No such file' "$CGBPF" bench-latency --svg /no/such/x.svg
+	refused 2 '/no/such/x.csv: No such file' "$CGBPF" bench-latency --samples /no/such/x.csv
+	refused 2 '/proc/version: ' "$CGBPF" bench-latency --samples /proc/version
+	refused 2 '/dev/full: No space' "$CGBPF" bench-latency --samples /dev/full
+	assert_no_cgroup
+}
+
+@test "bench-latency: without gnuplot, --svg is refused before anything is measured" {
+	local program
+	program=$(realpath ./cgbpf)
+	mkdir "$LIVE_DIR/empty"
+	refused 2 'gnuplot.*is not installed.*gnuplot-nox' \
+		env PATH="$LIVE_DIR/empty" "$program" bench-latency --svg "$LIVE_DIR/x.svg"
+	[[ ! -e $LIVE_DIR/x.svg ]]
+}
+
+@test "bench-latency: a host that cannot do it gets 3 and the reason" {
+	refused 3 'root .*is missing.*sudo' setpriv --reuid=65534 --regid=65534 --clear-groups "$CGBPF" bench-latency
+	refused 3 'cgroup v2 .*is missing.*unified_cgroup_hierarchy' \
+		"${IN_MOUNTS[@]}" 'mount -t tmpfs tmpfs /sys/fs/cgroup' "$CGBPF" bench-latency
+	refused 3 'types .*is missing' \
+		"${IN_MOUNTS[@]}" 'mount --bind /dev/null /sys/kernel/btf/vmlinux' "$CGBPF" bench-latency
+}
+
+# bats test_tags=core
+@test "bench-latency: SIGINT ends it with 1, what was measured, and nothing left" {
+	local status=0
+	start_bench --iterations 100000 --methods "$WRITERS"
+	end_bench INT || status=$?
+	assert_equal "$status" 1 "exit status"
+	assert_result '.complete == false and .ended == "interrupted"
+		and ([.methods[] | select(.method == "cgbpf" and .n > 0 and .failed == 0)] | length == 6)'
+	assert_no_cgroup
+	assert_no_program
+}
