@@ -91,7 +91,9 @@ static int check_call(struct call *call)
 	if (!call->samples)
 		return 0;
 	call->options.samples = fopen(call->samples, "we");
-	if (!call->options.samples || fputs(CSV_HEAD, call->options.samples) < 0) {
+	/* Flushed: a device that is full is found now, and not at the end. */
+	if (!call->options.samples || fputs(CSV_HEAD, call->options.samples) < 0 ||
+	    fflush(call->options.samples)) {
 		err = -errno;
 		log_error("bench-latency: %s: %s", call->samples, strerror(-err));
 		return err;
