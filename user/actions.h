@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "user/advise.h"
 #include "user/decide_donor.h"
 #include "user/decide_memory.h"
 #include "user/explain.h"
@@ -35,6 +36,7 @@ struct action {
 	uint64_t old_amount, new_amount; /* of other knobs: quota in us, weight, rate */
 	uint64_t period_us;
 	struct journal_times times;
+	struct advice advice; /* of the policy, where it was asked */
 	struct {
 		uint64_t id, bytes, limit_bytes;
 	} donations[DONORS_MAX]; /* lowered for it */

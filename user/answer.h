@@ -24,6 +24,7 @@ struct answerer {
 	struct donors *donors;
 	const struct apply *apply;
 	struct actions *actions;
+	const struct advisor *advisor;
 	pthread_t main_thread; /* interrupted when it is lowering a limit that has to rise */
 	uint64_t reaction_us; /* expected from event to effect */
 };

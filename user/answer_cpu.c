@@ -9,6 +9,10 @@
 /* The same refusal of the same cgroup is said once in this time. */
 #define REFUSED_AGAIN_NS 1000000000ULL
 #define NSEC_PER_USEC 1000ULL
+#define PPM 1000000ULL
+/* Less than this more is no more; more CPUs than this has nobody. */
+#define LEAST_PPM 10000
+#define MOST_PPM (65536 * PPM)
 
 static uint64_t since(const struct cgbpf_event *event, uint64_t now_ns)
 {
@@ -80,6 +84,9 @@ static bool carry_out(struct answerer *answerer, struct group *group,
 		action->times.effective_ns = since(event, apply_now_ns());
 		group->cpu->standing = next;
 		group->cpu->calm_since_ns = 0;
+		if (plan->reason == REASON_SUGGESTED)
+			advise__applied(group->cpu->advise, &action->advice,
+					(double)group_cpu__amount(group->cpu) / PPM);
 	}
 	if (is_news(group->cpu, action))
 		actions__add(answerer->actions, action);
@@ -107,6 +114,29 @@ static uint64_t raise_ancestor(struct answerer *answerer, const struct cgbpf_eve
 	return group_cpu__amount(ancestor->cpu);
 }
 
+/* Above soft the target controller moves the quota, step by step on the main thread. */
+static bool is_left_to_target(const struct answerer *answerer, const struct group_cpu *cpu)
+{
+	return answerer->advisor->kind == POLICY_TARGET && cpu->advise &&
+	       group_cpu__amount(cpu) > cpu->rule.soft;
+}
+
+/* What the model says it needs, where that is more than it has; else 0. */
+static uint64_t suggested(const struct answerer *answerer, const struct group_cpu *cpu,
+			  struct advice *ret_advice)
+{
+	uint64_t amount = group_cpu__amount(cpu);
+
+	if (!cpu->advise || amount >= cpu->rule.hard || cpu->rule.hard > MOST_PPM)
+		return 0;
+	advise__ask(answerer->advisor, cpu->advise, (double)amount / PPM,
+		    (double)cpu->rule.hard / PPM, ret_advice);
+	if (!ret_advice->is_asked || ret_advice->answer.says != POLICY_SAYS_CORES ||
+	    ret_advice->answer.cores * PPM < (double)amount + LEAST_PPM)
+		return 0;
+	return (uint64_t)(ret_advice->answer.cores * PPM);
+}
+
 static void answer_locked(struct answerer *answerer, const struct cgbpf_event *event,
 			  uint64_t received_ns)
 {
@@ -122,6 +152,9 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 	    !is_about_ours(group->cpu, &event->cpu))
 		return;
 	seen.amount = group_cpu__amount(group->cpu);
+	if (is_left_to_target(answerer, group->cpu))
+		return;
+	seen.suggested = suggested(answerer, group->cpu, &action.advice);
 	decide_cpu_raise(&group->cpu->rule, &seen, &plan);
 	if (plan.wanted > seen.ancestor) {
 		seen.ancestor = raise_ancestor(answerer, event);

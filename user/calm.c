@@ -10,6 +10,8 @@
 #define PERIOD_LEAST_NS (50 * 1000000ULL)
 #define PERIOD_MOST_NS (5 * 1000000000ULL)
 #define PERIOD_SHARE 4
+/* A policy looks after what it did. */
+#define PERIOD_ADVISED_NS (1000000000ULL)
 #define TICK_MOST_NS (300 * 1000000ULL)
 
 uint64_t calm__period_ns(const struct controller *controller)
@@ -23,6 +25,8 @@ uint64_t calm__period_ns(const struct controller *controller)
 		if (group->cpu && group->cpu->return_after_ns / PERIOD_SHARE < period)
 			period = group->cpu->return_after_ns / PERIOD_SHARE;
 	}
+	if (controller->advisor.kind != POLICY_HEURISTIC && period > PERIOD_ADVISED_NS)
+		period = PERIOD_ADVISED_NS;
 	return period < PERIOD_LEAST_NS ? PERIOD_LEAST_NS : period;
 }
 

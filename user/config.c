@@ -212,6 +212,7 @@ static int set_fallbacks(struct config *config)
 	int err = schema_set_fallbacks(PLACE_MACHINE, config);
 
 	err = err ?: schema_set_fallbacks(PLACE_SAMPLES, &config->samples);
+	err = err ?: schema_set_fallbacks(PLACE_ML, &config->ml);
 	if (!err)
 		err = schema_set_fallbacks(PLACE_MEMORY, &config->memory_defaults);
 	if (!err)
@@ -288,6 +289,7 @@ void config__free(struct config *config)
 	free(config->targets);
 	free(config->calibration_file);
 	calibration__free(&config->calibration);
+	free(config->ml.model_path);
 	free(config->file);
 	*config = (struct config){};
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "user/calibration.h"
+#include "user/policy.h"
 #include "user/psi.h"
 
 #define CONFIG_MAX_FILE_BYTES (1U << 20)
@@ -55,6 +56,12 @@ struct samples_config {
 	uint64_t interval_ns;
 	uint64_t rotate_bytes; /* a file that is this long is moved away */
 	uint64_t keep; /* so many old ones */
+};
+
+/* How CPU limits are raised. */
+struct ml_config {
+	char *model_path; /* owned; NULL: not given */
+	enum policy_kind policy;
 };
 
 enum cpu_mode {
@@ -142,6 +149,7 @@ struct config {
 	struct memory_config memory_defaults;
 	struct psi_config psi; /* of the machine, and of targets that say nothing else */
 	struct samples_config samples;
+	struct ml_config ml;
 	struct cpu_config cpu_defaults;
 	struct io_config io_defaults;
 	struct target_config *targets; /* owned */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "user/config_amounts.h"
+#include "user/config_ml.h"
 #include "user/config_values.h"
 
 #define SIZE "a size such as 64M"
@@ -29,7 +30,8 @@ const struct schema_key schema_keys[] = {
 	 .sentence = "How `run --samples` samples."},
 	{PLACE_FILE, "targets", SHAPE_LIST, PLACE_TARGET, .unit = "a list of mappings",
 	 .sentence = "What to govern; at least one."},
-	{PLACE_FILE, "ml", .shape = SHAPE_LATER},
+	{PLACE_FILE, "ml", SHAPE_MAPPING, PLACE_ML, AT(config, ml),
+	 .sentence = "How CPU limits are raised."},
 
 	{PLACE_MACHINE, "reserve", SHAPE_VALUE, .parse = schema_read_reserve, .min = "0%",
 	 .max = "100%", .fallback = "10%", .unit = "a percentage such as 10% or a size such as 2G",
@@ -116,6 +118,13 @@ const struct schema_key schema_keys[] = {
 	 AT(psi_config, some_ppm[PSI_IO]), .min = "0%", .max = "100%", .unit = SHARE,
 	 .sentence = "The same for a block device."},
 
+	{PLACE_ML, "policy", SHAPE_VALUE, .parse = schema_read_ml_policy, AT(ml_config, policy),
+	 .fallback = "heuristic", .unit = "heuristic, linear or target",
+	 .sentence = "By the fixed step, as far as a model says, or so that few periods are "
+		     "throttled."},
+	{PLACE_ML, "model_path", SHAPE_VALUE, .parse = schema_read_ml_path,
+	 AT(ml_config, model_path), .unit = "a file",
+	 .sentence = "The model that `cgbpf policy train` made, for `policy: linear`."},
 	{PLACE_SAMPLES, "interval", SHAPE_VALUE, .parse = schema_read_time,
 	 AT(samples_config, interval_ns), .min = "100ms", .max = "1h", .fallback = "1s",
 	 .unit = TIME, .sentence = "From one line of a cgroup to its next."},

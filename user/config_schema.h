@@ -17,6 +17,7 @@ enum schema_place {
 	PLACE_MEMORY = 5, /* struct memory_config */
 	PLACE_PSI = 20, /* struct psi_config */
 	PLACE_SAMPLES = 21, /* struct samples_config */
+	PLACE_ML = 22, /* struct ml_config */
 	PLACE_CPU = 6, /* struct cpu_config */
 	PLACE_IO = 7, /* struct io_config */
 	PLACE_IO_BYTES = 8, /* struct io_rate_config */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "user/actions.h"
+#include "user/advise.h"
 #include "user/answer.h"
 #include "user/apply.h"
 #include "user/config.h"
@@ -36,6 +37,7 @@ struct controller {
 	struct groups groups;
 	struct pool pool;
 	struct donors donors;
+	struct advisor advisor;
 	struct apply apply;
 	struct actions *actions;
 	struct answerer answerer;
@@ -104,6 +106,12 @@ void memory__govern(struct controller *controller, struct group *group,
 		    const struct target_config *target);
 void memory__fit(struct controller *controller, struct group *group,
 		 const struct target_config *target);
+/* cpu_advise.c */
+/* Gives GROUP what the policy keeps of it, or takes it away, as the policy is now. */
+void cpu_advise__fit(struct controller *controller, struct group *group);
+/* Takes policy and model from the configuration; main thread, groups as they are. */
+void cpu_advise__load(struct controller *controller);
+
 /* cpu.c */
 void cpu__govern(struct controller *controller, struct group *group,
 		 const struct target_config *target);

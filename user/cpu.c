@@ -263,8 +263,10 @@ void cpu__govern(struct controller *controller, struct group *group,
 	}
 	if (!err)
 		err = install(controller, group, cpu, config);
-	if (!err)
+	if (!err) {
+		cpu_advise__fit(controller, group);
 		return;
+	}
 	if (err == -ENOENT && !faccessat(group->dir_fd, "cgroup.procs", F_OK, 0))
 		govern__pass_over(target, group->path,
 				  "it has no cpu controller (+cpu in its parent's "

@@ -19,4 +19,9 @@ struct journal_record cpu_about(const struct group *group, enum journal_event ev
 /* Writes AMOUNT, up or down, burst first where it has to be. Takes the groups' lock. */
 int cpu__set(struct controller *controller, struct group *group, uint64_t amount);
 
+/* cpu_advise.c */
+/* Judges what was applied, moves what the target controller moves. True: that policy alone lowers
+ * GROUP. *RET_IS_WAITING: something is still to be judged. */
+bool cpu_advise__tick(struct controller *controller, struct group *group, bool *ret_is_waiting);
+
 #endif

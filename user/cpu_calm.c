@@ -79,6 +79,7 @@ static void consider(struct controller *controller, struct group *group)
 size_t cpu__tick(struct controller *controller)
 {
 	struct group *group = NULL;
+	bool is_moved, is_waiting;
 	size_t above_cnt = 0;
 
 	if (controller->apply.is_dry_run)
@@ -88,12 +89,15 @@ size_t cpu__tick(struct controller *controller)
 
 		if (!cpu || cpu->is_stopped || cpu->mode != CPU_MODE_QUOTA)
 			continue;
+		is_moved = cpu_advise__tick(controller, group, &is_waiting);
+		above_cnt += is_waiting && group_cpu__amount(cpu) <= cpu->rule.soft;
 		if (group_cpu__amount(cpu) <= cpu->rule.soft) {
 			cpu->looked_ns = 0;
 			continue;
 		}
 		above_cnt++;
-		consider(controller, group);
+		if (!is_moved)
+			consider(controller, group);
 	}
 	return above_cnt;
 }

@@ -38,7 +38,7 @@ void decide_cpu_raise(const struct cpu_rule *rule, const struct cpu_observation 
 	}
 	wanted = plus(seen->amount, rule->step);
 	plan.reason = REASON_THROTTLED;
-	if (seen->suggested > wanted) {
+	if (seen->suggested > seen->amount) {
 		wanted = seen->suggested;
 		plan.reason = REASON_SUGGESTED;
 	}

@@ -32,7 +32,8 @@ struct cpu_plan {
 /* SOFT and HARD where the configuration leaves them out (0): as found, and twice that. */
 struct cpu_rule decide_cpu_rule(uint64_t soft, uint64_t hard, uint64_t step, uint64_t found);
 
-/* It was throttled: by a step, or as far as is suggested where that is more; never past hard. */
+/* It was throttled: as far as is suggested where that is more than now, else by a step; never past
+ * hard. */
 void decide_cpu_raise(const struct cpu_rule *rule, const struct cpu_observation *seen,
 		      struct cpu_plan *ret_plan);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bpf/abi.h"
+#include "user/advise.h"
 
 #define BUCKETS 4096
 
@@ -113,8 +114,13 @@ void group__free(struct group *group)
 
 void group_cpu__free(struct group_cpu *cpu)
 {
-	if (cpu && cpu->fd >= 0)
+	if (!cpu)
+		return;
+	if (cpu->fd >= 0)
 		close(cpu->fd);
+	if (cpu->advise)
+		advise__close(cpu->advise);
+	free(cpu->advise);
 	free(cpu);
 }
 

@@ -21,6 +21,8 @@
 
 #define GROUP_REASSERTS_MAX 3
 
+struct advise_track;
+
 /* How a group's CPU time is governed. */
 struct group_cpu {
 	enum cpu_mode mode;
@@ -38,6 +40,7 @@ struct group_cpu {
 	uint64_t reasserts_ns[GROUP_REASSERTS_MAX];
 	bool is_soft_given;
 	bool is_stopped; /* an administrator's value is obeyed until a reload */
+	struct advise_track *advise; /* owned; NULL: by the fixed step alone */
 	bool is_hard_said;
 	enum reason refused; /* said last, and when */
 	uint64_t refused_ns;

@@ -3,6 +3,7 @@
  * and never reports a failure to its caller. */
 #include "user/journal.h"
 
+#include "user/advise.h"
 #include "user/lines.h"
 #include "user/log.h"
 #include "user/text.h"
@@ -46,6 +47,9 @@ static const char *const event_names[JOURNAL_EVENT_MAX] = {
 	[JOURNAL_WRITE_FAILED] = "write_failed",
 	[JOURNAL_PSI_SPIKE] = "psi_spike",
 	[JOURNAL_OBSERVED] = "observed",
+	[JOURNAL_ML_ADJUSTMENT] = "ml_adjustment",
+	[JOURNAL_ML_EFFECTIVE] = "ml_effective",
+	[JOURNAL_ML_NO_IMPROVEMENT] = "ml_no_improvement",
 	[JOURNAL_CPU_THROTTLED] = "cpu_throttled",
 	[JOURNAL_IO_THROTTLED] = "io_throttled",
 };
@@ -241,6 +245,8 @@ static char *record_dump(const struct journal_record *record)
 	add_text(&draft, "value", record->value);
 	add_text(&draft, "answer", record->answer);
 	add_pressure(&draft, record->pressure);
+	if (record->advice)
+		add(&draft, "ml", advice_json(record->advice));
 	if (record->has_count)
 		add_number(&draft, "count", record->count);
 	return draft.err ? NULL : json_dumps(object, DUMP_FLAGS);

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct advice; /* advise.h */
+
 enum journal_event {
 	JOURNAL_SOFT_LIMIT_RAISED = 1,
 	JOURNAL_HARD_LIMIT_REACHED = 2,
@@ -32,6 +34,9 @@ enum journal_event {
 	JOURNAL_OBSERVED = 21, /* a cgroup is looked at, and not governed */
 	JOURNAL_LIMIT_LENT = 22, /* lowered for another cgroup */
 	JOURNAL_OOM_EXIT = 23, /* the end of one whom the kernel killed */
+	JOURNAL_ML_ADJUSTMENT = 24,
+	JOURNAL_ML_EFFECTIVE = 25,
+	JOURNAL_ML_NO_IMPROVEMENT = 26,
 	JOURNAL_EVENT_MAX
 };
 
@@ -95,6 +100,7 @@ struct journal_record {
 	const char *value; /* what was written */
 	const char *answer; /* "obey", "reassert", "adopt" */
 	const struct journal_pressure *pressure; /* psi_spike; borrowed; NULL: none */
+	const struct advice *advice; /* "ml"; borrowed; NULL: none */
 	/* events_lost, started, stopped */
 	uint64_t count;
 	bool has_count;

@@ -99,6 +99,7 @@ void reload(struct controller *controller, const struct run_options *options)
 	pthread_mutex_lock(&controller->groups.lock);
 	pool__configure(&controller->pool, &controller->config);
 	pthread_mutex_unlock(&controller->groups.lock);
+	cpu_advise__load(controller);
 	fit(controller);
 	record.count = controller->groups.cnt;
 	report(controller, &record);

@@ -162,6 +162,8 @@ static enum journal_event event_of(const struct action *action)
 		return JOURNAL_WRITE_FAILED;
 	if (action->moment == MOMENT_OOM || action->donations_cnt)
 		return JOURNAL_OOM_ADJUSTMENT;
+	if (action->kind == ACTION_RAISED && action->advice.applied_cores > 0)
+		return JOURNAL_ML_ADJUSTMENT;
 	return action->kind == ACTION_RAISED ? JOURNAL_SOFT_LIMIT_RAISED : JOURNAL_NOT_RAISED;
 }
 
@@ -209,6 +211,10 @@ void report_action(struct controller *controller, const struct action *action)
 	}
 	record.reason = reason_name(action->reason);
 	record.detail = reason_sentence(action->reason);
+	if (action->advice.is_asked)
+		record.advice = &action->advice;
+	if (action->advice.is_asked && action->advice.answer.says == POLICY_OUT_OF_RANGE)
+		record.detail = reason_sentence(REASON_NOT_TRUSTED);
 	record.has_times = true;
 	record.times = action->times;
 	if (action->kind == ACTION_RAISED && !action->knob)

@@ -189,6 +189,7 @@ static int start(struct controller *controller, const struct run_options *option
 		return EXIT_FAILED;
 	controller->donors.apply = &controller->apply;
 	controller->donors.groups = &controller->groups;
+	cpu_advise__load(controller);
 	controller->answerer = (struct answerer){
 		.is_observing = controller->is_observing,
 		.loader = controller->loader,
@@ -197,6 +198,7 @@ static int start(struct controller *controller, const struct run_options *option
 		.donors = &controller->donors,
 		.apply = &controller->apply,
 		.actions = controller->actions,
+		.advisor = &controller->advisor,
 		.main_thread = pthread_self(),
 		.reaction_us = REACTION_FIRST_US,
 	};

@@ -37,13 +37,15 @@ PROMISE(a_throttle_is_answered_by_a_step)
 	assert_int_equal(plan.reason, REASON_THROTTLED);
 }
 
-PROMISE(a_model_that_asks_for_more_is_heard_and_one_that_asks_for_less_is_not)
+PROMISE(a_model_that_asks_for_more_than_now_is_heard_and_one_that_asks_for_less_is_not)
 {
 	struct cpu_plan plan = plan_for((struct cpu_observation){500000, NONE, 1300000, false});
 
 	assert_int_equal(plan.amount, 1300000);
 	assert_int_equal(plan.reason, REASON_SUGGESTED);
 	plan = plan_for((struct cpu_observation){500000, NONE, 600000, false});
+	assert_int_equal(plan.amount, 600000);
+	plan = plan_for((struct cpu_observation){500000, NONE, 400000, false});
 	assert_int_equal(plan.amount, 750000);
 	assert_int_equal(plan.reason, REASON_THROTTLED);
 }
@@ -174,7 +176,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_throttle_is_answered_by_a_step),
 		cmocka_unit_test(
-			a_model_that_asks_for_more_is_heard_and_one_that_asks_for_less_is_not),
+			a_model_that_asks_for_more_than_now_is_heard_and_one_that_asks_for_less_is_not),
 		cmocka_unit_test(hard_is_never_passed_and_reported_when_reached),
 		cmocka_unit_test(no_raise_helps_beyond_an_ancestors_quota),
 		cmocka_unit_test(what_is_not_used_goes_back_by_steps_and_never_under_soft),
