@@ -140,11 +140,9 @@ struct cgbpf_cpu_event {
 struct cgbpf_io_event {
 	__u32 device; /* major << 20 | minor */
 	__u32 is_write;
-	__u64 bytes; /* asked for in this direction since window_ns, */
+	__u64 bytes; /* asked for in this direction since it was said last, */
 	__u64 ops; /* and in how many bios */
-	__u64 window_ns;
 	__u64 throttled_cnt; /* bios, since governing began */
-	__u64 reserved;
 };
 
 /* CGBPF_EVENT_TASK. */
@@ -228,10 +226,10 @@ struct cgbpf_cgroup {
 	__u64 cpu_noted_ns; /* when what was lost was said last, and what it was */
 	__u64 cpu_noted_throttled_ns;
 	__u64 io_throttled_cnt; /* bios */
-	__u64 io_window_ns;
-	__u64 io_bytes[2]; /* reads, writes; since io_window_ns */
+	__u64 io_bytes[2]; /* reads, writes; asked for since it was said last */
 	__u64 io_ops[2];
 	__u64 io_said_ns[2];
+	__u64 io_noted_ns[2];
 };
 
 /* Map `stats`, one element. Counters only grow. */
@@ -346,10 +344,10 @@ _Static_assert(sizeof(struct cgbpf_memory_event) == 64, "memory event");
 _Static_assert(sizeof(struct cgbpf_kill_event) == 40, "kill event");
 _Static_assert(sizeof(struct cgbpf_write_event) == 56, "write event");
 _Static_assert(sizeof(struct cgbpf_cpu_event) == 64, "cpu event");
-_Static_assert(sizeof(struct cgbpf_io_event) == 48, "io event");
+_Static_assert(sizeof(struct cgbpf_io_event) == 32, "io event");
 _Static_assert(sizeof(struct cgbpf_event) == 120, "event");
 _Static_assert(sizeof(struct cgbpf_rule) == 136, "rule");
-_Static_assert(sizeof(struct cgbpf_cgroup) == 272, "cgroup");
+_Static_assert(sizeof(struct cgbpf_cgroup) == 280, "cgroup");
 _Static_assert(sizeof(struct cgbpf_stats) == 176, "stats");
 _Static_assert(sizeof(struct cgbpf_ledger_key) == 16, "ledger key");
 _Static_assert(sizeof(struct cgbpf_latency_event) == 64, "latency event");

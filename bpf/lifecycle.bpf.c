@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Says when a cgroup of the v2 hierarchy comes and goes. It never looks at what the cgroup is. */
+/* Says when a cgroup of the v2 hierarchy comes and goes, and when a task comes into one whose tasks
+ * have a priority. It never looks at what the cgroup is. */
 #include "bpf/cgbpf.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -7,6 +8,10 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* The default hierarchy is the first that cgroup_init() sets up (kernel/cgroup/cgroup.c): "0::" in
  * /proc. */
 #define DEFAULT_HIERARCHY 0
+#define NICE_0_PRIO 120 /* DEFAULT_PRIO in include/linux/sched/prio.h */
+/* include/uapi/linux/sched.h */
+#define SCHED_FIFO 1
+#define SCHED_RR 2
 
 static __always_inline int tell(struct cgroup *cgroup, __u32 kind, __u64 *count)
 {
@@ -35,4 +40,42 @@ int BPF_PROG(on_rmdir, struct cgroup *cgroup)
 	struct cgbpf_stats *stats = state__stats();
 
 	return stats ? tell(cgroup, CGBPF_EVENT_CGROUP_GONE, &stats->cgroup_gone_cnt) : 0;
+}
+
+static __always_inline int tell_task(__u64 cgroup_id, struct task_struct *task)
+{
+	struct cgbpf_event event = {.kind = CGBPF_EVENT_TASK, .cgroup_id = cgroup_id};
+
+	event.kernel_ns = bpf_ktime_get_ns();
+	event.task.tid = task->pid;
+	return emit__note(&event);
+}
+
+SEC("?tp_btf/cgroup_attach_task")
+int BPF_PROG(on_attach_task, struct cgroup *cgroup, const char *path, struct task_struct *task)
+{
+	struct cgbpf_rule *rule = state__rule(cgroup->kn->id);
+
+	if (!rule || cgroup->root->hierarchy_id != DEFAULT_HIERARCHY ||
+	    !(rule->knobs & (1U << CGBPF_KNOB_NICE | 1U << CGBPF_KNOB_POLICY)))
+		return 0;
+	tell_task(cgroup->kn->id, task);
+	return 0;
+}
+
+/* A child has its parent's values, but for one that is forked into another cgroup
+ * (CLONE_INTO_CGROUP) or whose parent gives its own away (SCHED_RESET_ON_FORK). */
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u64 id = BPF_CORE_READ(child, cgroups, dfl_cgrp, kn, id);
+	struct cgbpf_rule *rule = state__rule(id);
+
+	if (!rule || !(rule->knobs & (1U << CGBPF_KNOB_NICE | 1U << CGBPF_KNOB_POLICY)))
+		return 0;
+	if ((rule->knobs & 1U << CGBPF_KNOB_NICE && child->policy != SCHED_FIFO &&
+	     child->policy != SCHED_RR && child->static_prio != NICE_0_PRIO + rule->nice) ||
+	    (rule->knobs & 1U << CGBPF_KNOB_POLICY && child->policy != rule->policy))
+		tell_task(id, child);
+	return 0;
 }

@@ -308,6 +308,11 @@ void apply__forget_knob(const struct apply *apply, const struct cgbpf_ledger_key
 		ledger__forget(apply->ledger_fd, key);
 }
 
+int apply__intend(const struct apply *apply, const struct cgbpf_ledger_key *key, const char *value)
+{
+	return apply->is_dry_run ? 0 : ledger__intend(apply->ledger_fd, key, value);
+}
+
 int apply__set(const struct apply *apply, const struct cgbpf_ledger_key *key, int fd,
 	       const char *value, uint64_t *ret_written_ns)
 {

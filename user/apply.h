@@ -72,6 +72,8 @@ int apply__remember_knob(const struct apply *apply, const struct cgbpf_ledger_ke
 void apply__amend_knob(const struct apply *apply, const struct cgbpf_ledger_key *key,
 		       const char *original);
 void apply__forget_knob(const struct apply *apply, const struct cgbpf_ledger_key *key);
+/* What is about to be written where apply__set does not write: of tasks. */
+int apply__intend(const struct apply *apply, const struct cgbpf_ledger_key *key, const char *value);
 int apply__set(const struct apply *apply, const struct cgbpf_ledger_key *key, int fd,
 	       const char *value, uint64_t *ret_written_ns);
 

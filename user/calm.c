@@ -24,6 +24,8 @@ uint64_t calm__period_ns(const struct controller *controller)
 			period = group->return_after_ns / PERIOD_SHARE;
 		if (group->cpu && group->cpu->return_after_ns / PERIOD_SHARE < period)
 			period = group->cpu->return_after_ns / PERIOD_SHARE;
+		if (group->io && group->io->return_after_ns / PERIOD_SHARE < period)
+			period = group->io->return_after_ns / PERIOD_SHARE;
 	}
 	if (controller->advisor.kind != POLICY_HEURISTIC && period > PERIOD_ADVISED_NS)
 		period = PERIOD_ADVISED_NS;

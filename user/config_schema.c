@@ -17,6 +17,35 @@
 #define CORES "cores such as 0.5 or 50%, or a weight"
 #define AT(type, member) .offset = offsetof(struct type, member)
 
+#define IO_RATE(place, read, least, most, of)                                                      \
+	{place,                                                                                    \
+	 "soft",                                                                                   \
+	 SHAPE_VALUE,                                                                              \
+	 .parse = (read),                                                                          \
+	 AT(io_rate_config, soft),                                                                 \
+	 .min = (least),                                                                           \
+	 .max = (most),                                                                            \
+	 .unit = (of),                                                                             \
+	 .sentence = "The limit that is enforced and returned to; left out: the limit the "        \
+		     "cgroup has."},                                                               \
+		{place,                                                                            \
+		 "hard",                                                                           \
+		 SHAPE_VALUE,                                                                      \
+		 .parse = (read),                                                                  \
+		 AT(io_rate_config, hard),                                                         \
+		 .min = (least),                                                                   \
+		 .max = (most),                                                                    \
+		 .unit = (of),                                                                     \
+		 .sentence = "How far the limit may be raised; at least soft; left out: twice "    \
+			     "the soft."},                                                         \
+	{                                                                                          \
+		place, "step", SHAPE_VALUE,                                                        \
+			.parse = (read), AT(io_rate_config, step), .min = (least), .max = (most),  \
+			.unit = (of),                                                              \
+			.sentence = "By how much it is raised and returned; left out: as much as " \
+				    "soft."                                                        \
+	}
+
 const struct schema_key schema_keys[] = {
 	{PLACE_FILE, "machine", SHAPE_MAPPING, PLACE_MACHINE,
 	 .sentence = "What is true of the whole machine."},
@@ -46,7 +75,8 @@ const struct schema_key schema_keys[] = {
 	 .sentence = "For every target's `memory`."},
 	{PLACE_DEFAULTS, "cpu", SHAPE_MAPPING, PLACE_CPU, AT(config, cpu_defaults),
 	 .sentence = "For every target's `cpu`."},
-	{PLACE_DEFAULTS, "io", .shape = SHAPE_LATER},
+	{PLACE_DEFAULTS, "io", SHAPE_MAPPING, PLACE_IO, AT(config, io_defaults),
+	 .sentence = "For every target's `io`."},
 
 	{PLACE_TARGET, "name", SHAPE_VALUE, .parse = schema_read_name, AT(target_config, name),
 	 .unit = "a text of 1 to 63 bytes",
@@ -81,9 +111,13 @@ const struct schema_key schema_keys[] = {
 	 .sentence = "The same for its cgroups alone."},
 	{PLACE_TARGET, "cpu", SHAPE_MAPPING, PLACE_CPU, AT(target_config, cpu),
 	 .sentence = "How its CPU time is governed; `{}` takes all defaults."},
-	{PLACE_TARGET, "io", .shape = SHAPE_LATER},
-	{PLACE_TARGET, "priority", .shape = SHAPE_LATER},
-	{PLACE_TARGET, "pids", .shape = SHAPE_LATER},
+	{PLACE_TARGET, "io", SHAPE_MAPPING, PLACE_IO, AT(target_config, io),
+	 .sentence = "How its IO on one device is governed."},
+	{PLACE_TARGET, "priority", SHAPE_MAPPING, PLACE_PRIORITY, AT(target_config, priority),
+	 .sentence = "What its tasks are worth beside others."},
+	{PLACE_TARGET, "pids", SHAPE_PIDS, .unit = "a list of process ids",
+	 .sentence = "Processes put into the cgroup of this path, which is made where it is "
+		     "missing, also for `[]`; undone at the end."},
 
 	{PLACE_MEMORY, "soft", SHAPE_VALUE, .parse = schema_read_size,
 	 AT(memory_config, soft_bytes), .min = "1M", .max = "1024T", .unit = SIZE,
@@ -156,6 +190,33 @@ const struct schema_key schema_keys[] = {
 	{PLACE_CPU, "burst", SHAPE_VALUE, .parse = schema_read_cpu_burst, .min = "0.01",
 	 .max = "soft", .unit = "cores such as 0.1 or 10%, or 0",
 	 .sentence = "cpu.max.burst, as cores; left out: as found, but never above the quota."},
+
+	{PLACE_IO, "device", SHAPE_VALUE, .parse = schema_read_device, AT(io_config, device),
+	 .unit = "a whole disk such as 8:0 or /dev/sda",
+	 .sentence = "The disk whose io.max is governed."},
+	{PLACE_IO, "rbps", SHAPE_MAPPING, PLACE_IO_BYTES, AT(io_config, rates[IO_RBPS]),
+	 .sentence = "Bytes read a second."},
+	{PLACE_IO, "wbps", SHAPE_MAPPING, PLACE_IO_BYTES, AT(io_config, rates[IO_WBPS]),
+	 .sentence = "Bytes written a second."},
+	{PLACE_IO, "riops", SHAPE_MAPPING, PLACE_IO_COUNT, AT(io_config, rates[IO_RIOPS]),
+	 .sentence = "Reads a second."},
+	{PLACE_IO, "wiops", SHAPE_MAPPING, PLACE_IO_COUNT, AT(io_config, rates[IO_WIOPS]),
+	 .sentence = "Writes a second."},
+	{PLACE_IO, "return_after", SHAPE_VALUE, .parse = schema_read_time,
+	 AT(io_config, return_after_ns), .min = "10ms", .max = "24h", .fallback = "60s",
+	 .unit = TIME,
+	 .sentence = "How long use must stay low before the limit returns toward soft."},
+	IO_RATE(PLACE_IO_BYTES, schema_read_size, "4K", "1T", SIZE),
+	IO_RATE(PLACE_IO_COUNT, schema_read_count, "1", "4294967294", "a number such as 100"),
+
+	{PLACE_PRIORITY, "weight", SHAPE_VALUE, .parse = schema_read_count,
+	 AT(priority_config, weight), .min = "1", .max = "10000", .unit = "a number such as 100",
+	 .sentence = "cpu.weight, beside that of its siblings."},
+	{PLACE_PRIORITY, "nice", SHAPE_VALUE, .parse = schema_read_nice, .min = "-20", .max = "19",
+	 .unit = "a number such as -5", .sentence = "The nice value of all of its threads."},
+	{PLACE_PRIORITY, "policy", SHAPE_VALUE, .parse = schema_read_sched,
+	 AT(priority_config, sched), .unit = "other, batch, idle, rr or fifo",
+	 .sentence = "The scheduling policy of all of its threads; rr and fifo at priority 1."},
 	{.key = NULL},
 };
 

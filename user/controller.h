@@ -87,6 +87,8 @@ void govern__release_all(struct controller *controller);
 struct memory_rule govern__rule(const struct memory_config *memory, uint64_t found_bytes);
 /* The kernel's side learns what of GROUP is governed now. */
 int govern__set_rule(struct controller *controller, const struct group *group);
+/* The same by id: something reached hard, or moved away from it. */
+void govern__refresh(struct controller *controller, uint64_t id);
 /* Into the table, unless it is there. */
 int govern__enter(struct controller *controller, struct group *group);
 /* Is any of its resources governed, or obeyed until a reload? */
@@ -118,6 +120,32 @@ void cpu__govern(struct controller *controller, struct group *group,
 void cpu__fit(struct controller *controller, struct group *group,
 	      const struct target_config *target);
 void cpu__forget(struct controller *controller, uint64_t id);
+/* priority.c */
+void priority__govern(struct controller *controller, struct group *group,
+		      const struct target_config *target);
+void priority__fit(struct controller *controller, struct group *group,
+		   const struct target_config *target);
+void priority__forget(struct controller *controller, uint64_t id);
+/* A task came into a cgroup whose tasks have a priority. */
+void priority__note(struct controller *controller, const struct cgbpf_event *event);
+/* As the kernel numbers it. */
+int priority_policy(enum sched_choice choice);
+/* The cgroups and processes of targets with pids, before anything is governed. */
+void priority__prepare(struct controller *controller);
+/* io.c, io_calm.c */
+void io__govern(struct controller *controller, struct group *group,
+		const struct target_config *target);
+void io__fit(struct controller *controller, struct group *group,
+	     const struct target_config *target);
+void io__forget(struct controller *controller, const struct group *group);
+int io__set(struct controller *controller, struct group *group, const uint64_t rates[IO_KINDS]);
+void io__tell(struct controller *controller, const struct group *group, enum journal_event event,
+	      enum io_kind kind, uint64_t old_rate, uint64_t new_rate, enum reason reason);
+void io__note(struct controller *controller, const struct cgbpf_event *event);
+size_t io__tick(struct controller *controller);
+void io__foreign(struct controller *controller, struct group *group,
+		 const struct cgbpf_event *event);
+/* cpu.c, cpu_calm.c, cpu_foreign.c */
 /* What it lost while it was throttled. */
 void cpu__note(struct controller *controller, const struct cgbpf_event *event);
 /* Gives back what is not used; returns how many have more than soft. */

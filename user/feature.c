@@ -92,6 +92,15 @@ static const struct feature_row table[FEATURE_MAX] = {
 	[FEATURE_SAMPLE] = {"sample", "the cgroup iterator (6.1)",
 			    "no calibration; run learns no distribution of its own",
 			    "use a kernel from 6.1 on", false, NULL},
+	[FEATURE_IO_THROTTLE] = {"io_throttle", "function __blk_throtl_bio",
+				 "IO limits are not raised, where blk_throtl_bio is not there",
+				 "use a kernel with CONFIG_BLK_DEV_THROTTLING", false, "on_bio"},
+	[FEATURE_IO_THROTTLE_OLDER] = {"io_throttle_older", "function blk_throtl_bio",
+				       "nothing, where __blk_throtl_bio is there", "none needed",
+				       false, "on_bio_older"},
+	[FEATURE_TASKS] = {"tasks", "tracepoints cgroup_attach_task and sched_process_fork",
+			   "tasks that come later get no priority", "use a kernel from 5.5 on",
+			   false, "on_attach_task"},
 };
 
 const struct feature_row *feature_row(enum feature feature)
@@ -167,6 +176,10 @@ static void probe_kernel(struct features *features)
 	features->has[FEATURE_LIFE] =
 		btf__find_by_name_kind(btf, "btf_trace_cgroup_mkdir", BTF_KIND_TYPEDEF) > 0;
 	features->has[FEATURE_CPU_THROTTLE] = has_function(btf, "throttle_cfs_rq");
+	features->has[FEATURE_IO_THROTTLE] = has_function(btf, "__blk_throtl_bio");
+	features->has[FEATURE_IO_THROTTLE_OLDER] = has_function(btf, "blk_throtl_bio");
+	features->has[FEATURE_TASKS] =
+		btf__find_by_name_kind(btf, "btf_trace_cgroup_attach_task", BTF_KIND_TYPEDEF) > 0;
 	features->has[FEATURE_CPU_RELEASE] = has_function(btf, "unthrottle_cfs_rq");
 	features->has[FEATURE_LIMIT_WRITE] = has_function(btf, "kernfs_fop_write_iter");
 	features->has[FEATURE_VFS_WRITE] = has_function(btf, "vfs_write");
@@ -217,6 +230,8 @@ bool features_want_program(const struct features *features, const char *program)
 	/* Both ends of one moment. */
 	if (strcmp(program, "on_oom_done") == 0)
 		program = "on_oom";
+	if (strcmp(program, "on_fork") == 0)
+		program = "on_attach_task";
 	if (strcmp(program, "on_rmdir") == 0)
 		program = "on_mkdir";
 	if (strcmp(program, "on_limit_written") == 0)
@@ -231,7 +246,8 @@ bool features_want_program(const struct features *features, const char *program)
 	if (strcmp(program, "on_kill_by_function") == 0 && features->has[FEATURE_KILL_TASK])
 		return false;
 	if (strcmp(program, "on_vfs_write") == 0 && features->has[FEATURE_LIMIT_WRITE])
-		return false;
+		if (strcmp(program, "on_bio_older") == 0 && features->has[FEATURE_IO_THROTTLE])
+			return false;
 	for (int i = 0; i < FEATURE_MAX; i++)
 		if (table[i].program && strcmp(table[i].program, program) == 0)
 			return features->has[i];

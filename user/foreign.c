@@ -197,6 +197,8 @@ void foreign__find(struct controller *controller, struct group *group)
 	pthread_mutex_unlock(&controller->groups.lock);
 	if (group->cpu)
 		cpu__foreign(controller, group, NULL);
+	if (group->io)
+		io__foreign(controller, group, NULL);
 	if (!differs)
 		return;
 	event.kernel_ns = apply_now_ns();
@@ -220,6 +222,8 @@ void foreign__handle(struct controller *controller, const struct cgbpf_event *ev
 		answer_write(controller, group, event);
 	else if (group && group->cpu && group_cpu__is_knob(group->cpu, event->write.knob))
 		cpu__foreign(controller, group, event);
+	else if (group && group->io && event->write.knob == CGBPF_KNOB_IO_MAX)
+		io__foreign(controller, group, event);
 	else
 		govern__consider_id(controller, event->cgroup_id, 0);
 }

@@ -30,6 +30,8 @@ bool govern__is_spared(int fd)
 int govern__set_rule(struct controller *controller, const struct group *group)
 {
 	const struct group_cpu *cpu = group->cpu;
+	const struct group_io *io = group->io;
+	uint32_t wanted = 0;
 	struct cgbpf_rule rule = {
 		.soft_bytes = group->rule.soft_bytes,
 		.hard_bytes = group->rule.hard_bytes,
@@ -47,11 +49,38 @@ int govern__set_rule(struct controller *controller, const struct group *group)
 		rule.cpu_soft_ppm = cpu->rule.soft;
 		rule.cpu_hard_ppm = cpu->rule.hard;
 	}
+	if (io && !io->is_stopped) {
+		rule.knobs |= 1 << CGBPF_KNOB_IO_MAX;
+		rule.io_device = io->device;
+		for (int kind = 0; kind < IO_KINDS; kind++)
+			if (io->rates[kind].is_governed &&
+			    io->rates[kind].standing < io->rates[kind].rule.hard)
+				wanted |= 1U << (kind & 1); /* rbps, wbps, riops, wiops */
+		rule.io_quiet = ~wanted & 3;
+	}
+	if (group->has_priority && group->priority.has_nice) {
+		rule.knobs |= 1 << CGBPF_KNOB_NICE;
+		rule.nice = group->priority.nice;
+	}
+	if (group->has_priority && group->priority.sched) {
+		rule.knobs |= 1 << CGBPF_KNOB_POLICY;
+		rule.policy = priority_policy(group->priority.sched);
+	}
+	if (group->has_priority && group->priority.weight)
+		rule.knobs |= 1 << CGBPF_KNOB_CPU_WEIGHT;
 	memcpy(rule.target, group->target, sizeof(rule.target));
 	if (rule.knobs)
 		return loader__set_rule(controller->loader, group->id, &rule);
 	loader__drop_rule(controller->loader, group->id);
 	return 0;
+}
+
+void govern__refresh(struct controller *controller, uint64_t id)
+{
+	struct group *group = groups__find(&controller->groups, id);
+
+	if (group)
+		govern__set_rule(controller, group);
 }
 
 int govern__enter(struct controller *controller, struct group *group)
@@ -79,7 +108,7 @@ void govern__pass_over(const struct target_config *target, const char *path, con
 
 bool govern__is_any(const struct group *group)
 {
-	return group->has_memory || group->cpu;
+	return group->has_memory || group->cpu || group->io || group->has_priority;
 }
 
 void govern__drop(struct controller *controller, uint64_t id)
@@ -148,6 +177,8 @@ int govern__consider(struct controller *controller, int dir_fd, const char *path
 	/* Each adds what is wanted and not there yet. */
 	memory__govern(controller, group, target);
 	cpu__govern(controller, group, target);
+	io__govern(controller, group, target);
+	priority__govern(controller, group, target);
 	if (govern__is_any(group))
 		return 1;
 	if (groups__find(&controller->groups, id))
@@ -229,7 +260,12 @@ void govern__consider_children(struct controller *controller, uint64_t id)
 
 void govern__forget(struct controller *controller, uint64_t id)
 {
+	struct group *group = groups__find(&controller->groups, id);
+
+	if (group)
+		io__forget(controller, group);
 	cpu__forget(controller, id);
+	priority__forget(controller, id);
 	apply__forget(&controller->apply, id);
 	govern__drop(controller, id);
 }

@@ -108,6 +108,7 @@ void group__free(struct group *group)
 		close(group->max_fd);
 	free(group->sample);
 	group_cpu__free(group->cpu);
+	group_io__free(group->io);
 	free(group->path);
 	free(group);
 }
@@ -122,6 +123,13 @@ void group_cpu__free(struct group_cpu *cpu)
 		advise__close(cpu->advise);
 	free(cpu->advise);
 	free(cpu);
+}
+
+void group_io__free(struct group_io *io)
+{
+	if (io && io->fd >= 0)
+		close(io->fd);
+	free(io);
 }
 
 uint64_t group_cpu__amount(const struct group_cpu *cpu)

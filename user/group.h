@@ -16,6 +16,7 @@
 #include "bpf/abi.h"
 #include "user/config.h"
 #include "user/decide_cpu.h"
+#include "user/decide_io.h"
 #include "user/decide_memory.h"
 #include "user/quota.h"
 
@@ -46,6 +47,30 @@ struct group_cpu {
 	uint64_t refused_ns;
 };
 
+/* One of the four limits of a device. */
+struct group_rate {
+	bool is_governed;
+	bool is_soft_given;
+	bool is_hard_said;
+	struct io_rule rule;
+	uint64_t standing; /* what we last wrote or found; UINT64_MAX: no limit */
+	uint64_t used_cnt; /* io.stat, when last looked */
+	uint64_t calm_since_ns; /* could do with less since; 0: cannot */
+};
+
+/* How a group's IO on one device is governed. */
+struct group_io {
+	uint32_t device; /* as in the ledger's keys */
+	struct group_rate rates[IO_KINDS];
+	int fd; /* io.max, kept open for raises */
+	uint64_t return_after_ns;
+	uint64_t looked_ns; /* used_cnt is from then; 0: never */
+	uint64_t raised_ns;
+	uint64_t noted_cnt; /* throttled bios told in the journal so far */
+	uint64_t reasserts_ns[GROUP_REASSERTS_MAX];
+	bool is_stopped;
+};
+
 struct group {
 	uint64_t id;
 	char *path; /* below the root, raw bytes */
@@ -55,6 +80,9 @@ struct group {
 	uint64_t hold_ns;
 	bool has_memory; /* its memory is governed; if not, is_stopped is set */
 	struct group_cpu *cpu; /* owned; NULL: not governed */
+	struct group_io *io; /* the same */
+	struct priority_config priority; /* of its tasks, where has_priority */
+	bool has_priority;
 	struct memory_rule rule;
 	int dir_fd;
 	int max_fd; /* memory.max, kept open for raises */
@@ -103,6 +131,7 @@ struct group *groups__take(struct groups *groups, uint64_t id);
 struct group *groups__next(const struct groups *groups, const struct group *group);
 void group__free(struct group *group);
 void group_cpu__free(struct group_cpu *cpu);
+void group_io__free(struct group_io *io);
 /* Is KNOB one of the files that hold its limit? */
 bool group_cpu__is_knob(const struct group_cpu *cpu, uint32_t knob);
 /* What it has: parts per million of one CPU, or its weight. */

@@ -87,7 +87,8 @@ static void set_timer(int fd, uint64_t first_ns, uint64_t every_ns)
 
 static void calm(struct loop *loop)
 {
-	size_t above_cnt = calm__tick(loop->controller) + cpu__tick(loop->controller);
+	size_t above_cnt = calm__tick(loop->controller) + cpu__tick(loop->controller) +
+			   io__tick(loop->controller);
 	uint64_t period = above_cnt ? calm__period_ns(loop->controller) : 0;
 
 	if (period != loop->calm_period_ns)
@@ -179,6 +180,8 @@ static void on_actions(struct loop *loop)
 			note__catch_up(controller);
 		if (!action.knob)
 			calm__look(controller, action.cgroup_id);
+		else
+			govern__refresh(controller, action.cgroup_id);
 		is_raised |= action.kind == ACTION_RAISED;
 	}
 	refresh_pool(controller);

@@ -97,6 +97,12 @@ void note__handle(struct controller *controller, const struct cgbpf_event *event
 	case CGBPF_EVENT_CPU_RELEASED:
 		cpu__note(controller, event);
 		break;
+	case CGBPF_EVENT_TASK:
+		priority__note(controller, event);
+		break;
+	case CGBPF_EVENT_IO_THROTTLED:
+		io__note(controller, event);
+		break;
 	}
 }
 

@@ -40,9 +40,12 @@ static void fit(struct controller *controller)
 			continue;
 		memory__fit(controller, group, target);
 		cpu__fit(controller, group, target);
+		io__fit(controller, group, target);
+		priority__fit(controller, group, target);
 		if (!govern__is_any(group))
 			govern__drop(controller, group->id);
 	}
+	priority__prepare(controller);
 	govern__all(controller);
 }
 

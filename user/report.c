@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Tells the journal and people what happened, in the same words. It never decides and never changes
  * a cgroup. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "user/audit.h"
 #include "user/cgfs.h"
 #include "user/controller.h"
+#include "user/io.h"
 #include "user/knob.h"
 #include "user/log.h"
 #include "user/observe.h"
@@ -183,7 +185,7 @@ void report_action(struct controller *controller, const struct action *action)
 {
 	struct journal_record record;
 	struct group *group, *binder;
-	char detail[512], old[48], new[48];
+	char detail[512], old[48], new[48], device[KNOB_DEVICE_LEN];
 	struct audit audit;
 
 	if (action->kind == ACTION_BLIND || action->kind == ACTION_SIGHTED) {
@@ -209,6 +211,13 @@ void report_action(struct controller *controller, const struct action *action)
 		record.old_text = quota_format(&before, old, sizeof(old));
 		record.new_text = quota_format(&after, new, sizeof(new));
 	}
+	if (action->knob == CGBPF_KNOB_IO_MAX) {
+		record.knob = knob_name(action->knob);
+		record.device = group->io ? knob_device(group->io->device, device) : NULL;
+		record.limit = io_kind_name(action->io_kind);
+		record.old_bytes = action->old_amount;
+		record.new_bytes = action->new_amount;
+	}
 	record.reason = reason_name(action->reason);
 	record.detail = reason_sentence(action->reason);
 	if (action->advice.is_asked)
@@ -219,8 +228,11 @@ void report_action(struct controller *controller, const struct action *action)
 	record.times = action->times;
 	if (action->kind == ACTION_RAISED && !action->knob)
 		record.added_bytes = action->new_bytes - action->old_bytes;
+	if (action->err == -ENXIO)
+		record.reason = reason_name(REASON_DEVICE_GONE);
 	if (action->kind == ACTION_FAILED)
-		record.detail = strerror(-action->err);
+		record.detail = action->err == -ENXIO ? reason_sentence(REASON_DEVICE_GONE)
+						      : strerror(-action->err);
 	if (action->reason == REASON_PARENT_BINDS) {
 		char *path = NULL, shown[384] = "an ancestor";
 		int fd;

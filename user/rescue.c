@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "user/answer_cpu.h"
+#include "user/answer_io.h"
 #include "user/cgfs.h"
 #include "user/log.h"
 #include "user/observe.h"
@@ -48,6 +49,8 @@ static int on_record(void *context, void *data, size_t size)
 		observe__event(rescue->answerer, event);
 	else if (event->kind == CGBPF_EVENT_CPU_THROTTLED)
 		answer_cpu(rescue->answerer, event);
+	else if (event->kind == CGBPF_EVENT_IO_THROTTLED)
+		answer_io(rescue->answerer, event);
 	else
 		answer(rescue->answerer, event);
 	return 0;

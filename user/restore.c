@@ -10,17 +10,35 @@
 #include <unistd.h>
 
 #include "user/cgfs.h"
+#include "user/folder.h"
 #include "user/knob.h"
 #include "user/ledger.h"
 #include "user/quota.h"
+#include "user/task.h"
 #include "user/units.h"
+
+/* Folders in folders: the inner go first, one depth a stage, as far as this. */
+#define FOLDERS_LAST 12
+#define STAGES (FOLDERS_LAST + 2)
 
 /* What stands on another's shoulders goes back before it. */
 static const int stages[CGBPF_KNOB_MAX] = {
 	[CGBPF_KNOB_CPU_MAX_BURST] = 1, /* within the quota that it had */
+	/* Of cgroups, then of single tasks, which the former leave alone; see stage_of. */
+	[CGBPF_KNOB_NICE] = 1,
+	[CGBPF_KNOB_POLICY] = 1,
+	[CGBPF_KNOB_TASK_CGROUP] = 3,
+	[CGBPF_KNOB_FOLDER] = 4,
+	[CGBPF_KNOB_SUBTREE_CONTROL] = FOLDERS_LAST + 1,
 };
 
-#define STAGES 2
+static int stage_of(const struct cgbpf_ledger_key *key)
+{
+	if (key->knob >= CGBPF_KNOB_MAX)
+		return 0;
+	return stages[key->knob] +
+	       (key->device && (key->knob == CGBPF_KNOB_NICE || key->knob == CGBPF_KNOB_POLICY));
+}
 
 static int put_back_memory(const struct apply *apply, int dir_fd,
 			   const struct cgbpf_ledger_key *key,
@@ -111,6 +129,30 @@ static enum restored put_back(const struct apply *apply, int dir_fd,
 	return RESTORED_BACK;
 }
 
+static bool is_of_task(uint32_t knob)
+{
+	return knob == CGBPF_KNOB_NICE || knob == CGBPF_KNOB_POLICY ||
+	       knob == CGBPF_KNOB_TASK_CGROUP;
+}
+
+/* Of tasks and folders. */
+static enum restored undo(const struct apply *apply, int root_fd,
+			  const struct cgbpf_ledger_key *key,
+			  const struct cgbpf_ledger_entry *entry, struct restored_limit *limit)
+{
+	bool is_task = is_of_task(key->knob);
+	int err = is_task ? task__undo(apply, root_fd, key, entry)
+			  : folder__undo(apply, root_fd, key, entry);
+
+	strcpy(limit->before, entry->current);
+	strcpy(limit->after, err ? entry->current : entry->original);
+	if (err == -ESRCH || cgfs_is_gone(err))
+		return err == -ESTALE && is_task ? RESTORED_NOT_OURS : RESTORED_GONE;
+	if (err == -EBUSY || err == -ENOTEMPTY)
+		return RESTORED_IN_USE;
+	return err ? RESTORED_FAILED : RESTORED_BACK;
+}
+
 static bool is_file(uint32_t knob)
 {
 	return knob == CGBPF_KNOB_MEMORY_MAX || knob == CGBPF_KNOB_CPU_MAX ||
@@ -127,8 +169,16 @@ enum restored restore__one(const struct apply *apply, int root_fd,
 	enum restored outcome;
 	int fd, err;
 
-	if (entry->version != CGBPF_ABI_VERSION || !is_file(key->knob))
+	*ret_limit = limit;
+	if (entry->version != CGBPF_ABI_VERSION || key->knob >= CGBPF_KNOB_MAX)
 		return RESTORED_FAILED;
+	if (!is_file(key->knob)) {
+		outcome = undo(apply, root_fd, key, entry, &limit);
+		if (outcome != RESTORED_IN_USE && outcome != RESTORED_FAILED)
+			ledger__forget(apply->ledger_fd, key);
+		*ret_limit = limit;
+		return outcome;
+	}
 	err = cgfs_open_id(root_fd, key->cgroup_id, &fd);
 	if (err) {
 		outcome = cgfs_is_gone(err) ? RESTORED_GONE : RESTORED_FAILED;
@@ -170,15 +220,25 @@ static int restore_entry(void *context, const struct cgbpf_ledger_key *key,
 	enum restored outcome;
 	struct restored_limit limit = {};
 	char *path = NULL;
+	bool is_folder;
 	int fd;
 
-	if ((key->knob < CGBPF_KNOB_MAX ? stages[key->knob] : 0) != all->stage)
+	is_folder = key->knob == CGBPF_KNOB_FOLDER;
+	if (is_folder ? all->stage < stage_of(key) || all->stage > FOLDERS_LAST
+		      : stage_of(key) != all->stage)
 		return 0;
-	if (!cgfs_open_id(all->root_fd, key->cgroup_id, &fd)) {
+	/* What belongs to a task has no cgroup of its own. */
+	if (!(key->device && is_of_task(key->knob)) &&
+	    !cgfs_open_id(all->root_fd, key->cgroup_id, &fd)) {
 		cgfs_path(all->root_fd, fd, &path);
 		close(fd);
 	}
 	outcome = restore__one(all->apply, all->root_fd, key, entry, all->is_forced, &limit);
+	/* Another of our folders may be in it: its turn comes at the last. */
+	if (is_folder && outcome == RESTORED_IN_USE && all->stage < FOLDERS_LAST) {
+		free(path);
+		return 0;
+	}
 	all->left_cnt += outcome == RESTORED_IN_USE || outcome == RESTORED_FAILED;
 	all->tell(all->context, path ? path : "?", key, entry, outcome, &limit);
 	free(path);

@@ -209,6 +209,7 @@ static int start(struct controller *controller, const struct run_options *option
 			  strerror(-err));
 		return EXIT_CANNOT;
 	}
+	priority__prepare(controller);
 	err = govern__all(controller);
 	if (err)
 		log_warning("not every cgroup could be looked at: %s, ignoring", strerror(-err));

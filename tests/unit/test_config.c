@@ -370,7 +370,6 @@ int main(void)
 		ROWS(cpu_time_is_cores_or_a_weight),
 		ROWS(soft_is_never_above_hard),
 		ROWS(an_unknown_key_is_refused_where_it_stands),
-		ROWS(a_key_of_later_work_is_refused_and_not_ignored),
 		ROWS(a_key_is_given_once),
 		ROWS(a_value_has_its_type),
 		ROWS(a_file_without_targets_is_refused),

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Says when io.max of a governed cgroup keeps a bio waiting. It never decides how much to give, and
+ * never knows which of the four limits it was: the direction and what was asked for tell.
+ */
+#include "bpf/cgbpf.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define DEPTH_MAX 8
+#define REQ_OP_WRITE_BIT 1 /* op_is_write() in include/linux/blk_types.h */
+#define MINOR_BITS 20
+/* Less than a slice of blk-throttle (20 to 100 ms), and enough for an answer. */
+#define SAY_EVERY_NS (20 * NSEC_PER_MSEC)
+#define NOTE_EVERY_NS NSEC_PER_SEC
+
+static __always_inline bool is_due(__u64 *last_ns, __u64 every_ns, __u64 now_ns)
+{
+	__u64 said_ns = *last_ns;
+
+	return now_ns - said_ns >= every_ns &&
+	       __sync_val_compare_and_swap(last_ns, said_ns, now_ns) == said_ns;
+}
+
+static __always_inline void say(struct cgbpf_rule *rule, struct cgbpf_cgroup *seen,
+				struct cgbpf_event *event)
+{
+	__u32 way = event->io.is_write & 1;
+
+	event->kernel_ns = bpf_ktime_get_ns();
+	event->io.throttled_cnt = __sync_add_and_fetch(&seen->io_throttled_cnt, 1);
+	event->io.bytes = seen->io_bytes[way];
+	event->io.ops = seen->io_ops[way];
+	if (is_due(&seen->io_noted_ns[way], NOTE_EVERY_NS, event->kernel_ns))
+		emit__note(event);
+	if (rule->io_quiet & 1U << way ||
+	    !is_due(&seen->io_said_ns[way], SAY_EVERY_NS, event->kernel_ns))
+		return;
+	seen->io_bytes[way] = 0;
+	seen->io_ops[way] = 0;
+	emit__urgent(event);
+}
+
+/* The nearest governed cgroup at or above the one that the bio is charged to. */
+static __always_inline int look(struct bio *bio, bool is_throttled)
+{
+	struct cgbpf_event event = {.kind = CGBPF_EVENT_IO_THROTTLED};
+	struct blkcg_gq *blkg = BPF_CORE_READ(bio, bi_blkg);
+	struct gendisk *disk = BPF_CORE_READ(bio, bi_bdev, bd_disk);
+	struct cgbpf_stats *stats = state__stats();
+	struct cgbpf_cgroup *seen = NULL;
+	struct cgbpf_rule *rule = NULL;
+	__u32 way;
+
+	event.io.device = (__u32)BPF_CORE_READ(disk, major) << MINOR_BITS |
+			  (__u32)BPF_CORE_READ(disk, first_minor);
+	for (int i = 0; i < DEPTH_MAX && blkg; i++) {
+		event.cgroup_id = BPF_CORE_READ(blkg, blkcg, css.cgroup, kn, id);
+		rule = state__rule_for(event.cgroup_id, CGBPF_KNOB_IO_MAX);
+		if (rule && rule->io_device == event.io.device)
+			break;
+		rule = NULL;
+		blkg = BPF_CORE_READ(blkg, parent);
+	}
+	if (!rule || !stats)
+		return 0;
+	seen = state__cgroup(event.cgroup_id);
+	if (!seen)
+		return 0;
+	way = BPF_CORE_READ(bio, bi_opf) & REQ_OP_WRITE_BIT;
+	event.io.is_write = way;
+	__sync_fetch_and_add(&seen->io_bytes[way & 1], BPF_CORE_READ(bio, bi_iter.bi_size));
+	__sync_fetch_and_add(&seen->io_ops[way & 1], 1);
+	if (is_throttled) {
+		__sync_fetch_and_add(&stats->io_throttled_cnt, 1);
+		say(rule, seen, &event);
+	}
+	return 0;
+}
+
+/* Only bios to which a limit may apply come here (blk_should_throtl() in block/blk-throttle.h).
+ * RESULT is a bool: its upper bits are anything. */
+SEC("?fexit/__blk_throtl_bio")
+int BPF_PROG(on_bio, struct bio *bio, __u64 result)
+{
+	return look(bio, result & 0xff);
+}
+
+/* Its name on older kernels, where there was no inline part before it. */
+SEC("?fexit/blk_throtl_bio")
+int BPF_PROG(on_bio_older, struct bio *bio, __u64 result)
+{
+	return look(bio, result & 0xff);
+}

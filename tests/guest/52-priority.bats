@@ -1,0 +1,120 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# Owns what is promised about the priority of tasks, and about cgroups and processes named in the configuration; it never looks at limits.
+
+load faults
+
+# target FOLDER KEYS: a config with one target; sets CONFIG.
+target() {
+	write_targets <<-END
+		  - name: test
+		    cgroup: "$(path_of "$1")"
+		    $2
+	END
+}
+
+# sleeper FOLDER [NICE]: a task in it; sets SLEEPER.
+sleeper() {
+	"${IN_CGROUP[@]}" "$1" nice -n "${2:-0}" sleep 1000 3>&- &
+	SLEEPER=$!
+	wait_for "$DEADLINE" is_called "$SLEEPER" sleep
+}
+
+is_called() {
+	[[ $(<"/proc/$1/comm") == "$2" ]]
+}
+
+nice_of() {
+	ps -o ni= -p "$1" | tr -d ' '
+}
+
+has_nice() {
+	[[ $(nice_of "$1") == "$2" ]]
+}
+
+cgroup_of() {
+	sed -n 's/^0:://p' "/proc/$1/cgroup"
+}
+
+# bats test_tags=core
+@test "priority: weight, nice and policy of all tasks, also of those that come later; and back" {
+	local cgroup early late polite
+	cgroup=$(make_cgroup job)
+	sleeper "$cgroup" && early=$SLEEPER
+	sleeper "$cgroup" 7 && polite=$SLEEPER
+	target "$cgroup" "priority: { weight: 300, nice: -5, policy: batch }"
+	start_cgbpf -c "$CONFIG"
+	assert_equal "$(<"$cgroup/cpu.weight") $(nice_of "$early") $(nice_of "$polite")" "300 -5 -5"
+	chrt -p "$early" | grep -q SCHED_BATCH
+	sleeper "$cgroup" && late=$SLEEPER
+	wait_for "$DEADLINE" has_nice "$late" -5
+	stop_cgbpf TERM
+	assert_equal "$(<"$cgroup/cpu.weight") $(nice_of "$early") $(nice_of "$polite")" "100 0 7" "at the end"
+	chrt -p "$early" | grep -q SCHED_OTHER
+	kill "$early" "$late" "$polite"
+}
+
+@test "priority: what was changed comes back after a crash" {
+	local cgroup
+	cgroup=$(make_cgroup job)
+	sleeper "$cgroup" 4
+	target "$cgroup" "priority: { nice: 10 }"
+	start_cgbpf -c "$CONFIG"
+	assert_equal "$(nice_of "$SLEEPER")" 10
+	crash_cgbpf
+	restore
+	assert_equal "$(nice_of "$SLEEPER")" 4
+	kill "$SLEEPER"
+}
+
+# bats test_tags=core
+@test "targets: missing folders are made, controllers handed out, pids attached; all of it undone, also after a crash" {
+	local dir=$TEST_CGROUP/deep/er home
+	mkdir -p "$TEST_CGROUP" "$TEST_CGROUP-home"
+	sleeper "$TEST_CGROUP-home"
+	home=$(cgroup_of "$SLEEPER")
+	target "$dir" "cpu: { soft: 0.2, hard: 0.5 }
+		    pids: [$SLEEPER, 4194304]"
+	sed -i 's/^\t*    pids/    pids/' "$CONFIG"
+	start_cgbpf -c "$CONFIG"
+	assert_equal "$(<"$dir/cpu.max")" "20000 100000"
+	assert_equal "$(cgroup_of "$SLEEPER")" "$(path_of "$dir")"
+	assert_said "process 4194304: No such process"
+	stop_cgbpf TERM
+	assert_equal "$(cgroup_of "$SLEEPER")" "$home" "its cgroup at the end"
+	[[ ! -e $TEST_CGROUP/deep ]] || fail "the folder is still there"
+	assert_equal "$(<"$TEST_CGROUP/cgroup.subtree_control")" "" "controllers handed out"
+	start_cgbpf -c "$CONFIG"
+	crash_cgbpf
+	[[ -e $dir ]]
+	restore
+	assert_equal "$(cgroup_of "$SLEEPER")" "$home" "its cgroup after restore"
+	[[ ! -e $TEST_CGROUP/deep ]] || fail "the folder is still there"
+	kill "$SLEEPER"
+	wait "$SLEEPER" || true
+	wait_for "$DEADLINE" rmdir "$TEST_CGROUP-home"
+}
+
+@test "targets: a kernel thread, another container's process, and values out of range are refused with their place" {
+	local cgroup keys said id
+	cgroup=$(make_cgroup job)
+	id=$(printf '%064d' 7)
+	mkdir -p "$TEST_CGROUP/docker-$id.scope"
+	sleeper "$TEST_CGROUP/docker-$id.scope"
+	while IFS='|' read -r keys said; do
+		target "$cgroup" "$keys"
+		refused 2 "^cgbpf: $CONFIG:[0-9]+:[0-9]+: .*$said" "$CGBPF" run -c "$CONFIG"
+	done <<-END
+		pids: [2]|process 2 is a kernel thread
+		pids: [$SLEEPER]|process $SLEEPER is in a container
+		pids: [0]|outside
+		pids: 7|wants a list
+		priority: { nice: 20 }|'20' is outside -20 to 19
+		priority: { nice: -21 }|'-21' is outside -20 to 19
+		priority: { nice: x }|is not a number
+		priority: { weight: 0 }|outside 1 to 10000
+		priority: { weight: 10001 }|outside 1 to 10000
+		priority: { policy: deadline }|is not other, batch
+	END
+	kill "$SLEEPER"
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Promises of user/decide_io, io_line and knob: which limit is moved, and how its line reads. It
+ * never touches a cgroup. */
+#include "user/decide_io.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "user/io.h"
+#include "user/knob.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define PROMISE(name) static void name(__attribute__((unused)) void **state)
+#define NONE UINT64_MAX
+
+static const struct io_rule rule = {.soft = 1000, .hard = 4000, .step = 1500};
+
+PROMISE(the_limit_of_which_more_is_asked_for_is_the_one_that_binds)
+{
+	static const struct {
+		uint64_t limits[IO_KINDS];
+		bool is_write;
+		uint64_t bytes, ops;
+		enum io_kind kind;
+	} rows[] = {
+		{{1000, NONE, NONE, NONE}, false, 1, 1, IO_RBPS},
+		{{1000, NONE, NONE, NONE}, true, 1, 1, IO_KINDS},
+		{{NONE, 1000, NONE, NONE}, true, 1, 1, IO_WBPS},
+		{{NONE, NONE, 10, 20}, false, 1, 1, IO_RIOPS},
+		{{NONE, NONE, 10, 20}, true, 1, 1, IO_WIOPS},
+		{{1 << 20, NONE, 100, NONE}, false, 4096 * 50, 50, IO_RIOPS},
+		{{1 << 20, NONE, 100, NONE}, false, 65536 * 50, 50, IO_RBPS},
+		{{1ULL << 62, 5, 1ULL << 62, 5}, false, 1ULL << 62, 1, IO_RBPS},
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		assert_int_equal(decide_io_binding(rows[i].limits, rows[i].is_write, rows[i].bytes,
+						   rows[i].ops),
+				 rows[i].kind);
+}
+
+PROMISE(a_raise_is_a_step_and_never_passes_hard)
+{
+	struct io_plan plan;
+
+	decide_io_raise(&rule, 1000, &plan);
+	assert_true(plan.is_raise);
+	assert_int_equal(plan.rate, 2500);
+	assert_int_equal(plan.reason, REASON_THROTTLED);
+	decide_io_raise(&rule, 3000, &plan);
+	assert_int_equal(plan.rate, 4000);
+	decide_io_raise(&rule, 4000, &plan);
+	assert_false(plan.is_raise);
+	assert_int_equal(plan.reason, REASON_HARD_LIMIT);
+	decide_io_raise(&rule, NONE, &plan);
+	assert_false(plan.is_raise);
+	assert_int_equal(plan.rate, NONE);
+}
+
+PROMISE(what_is_not_used_goes_back_by_steps_and_never_under_soft)
+{
+	static const struct {
+		uint64_t rate, used, next;
+	} rows[] = {
+		{4000, 0, 2500}, {2500, 800, 1000}, {2500, 801, 2500}, {1000, 0, 1000},
+		{500, 0, 500},	 {9000, 0, 4000},   {NONE, 0, 4000},   {1200, 0, 1000},
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		assert_int_equal(decide_io_return(&rule, rows[i].rate, rows[i].used), rows[i].next);
+}
+
+PROMISE(what_the_configuration_leaves_out_is_as_found_twice_that_and_as_much_a_step)
+{
+	struct io_rule made = decide_io_rule(0, 0, 0, 300);
+
+	assert_int_equal(made.soft, 300);
+	assert_int_equal(made.hard, 600);
+	assert_int_equal(made.step, 300);
+	made = decide_io_rule(100, 50, 7, NONE);
+	assert_int_equal(made.hard, 100);
+	assert_int_equal(made.step, 7);
+}
+
+PROMISE(a_line_of_io_max_is_read_and_written_as_the_kernel_has_it)
+{
+	static const char text[] = "259:1048575 rbps=1048576 wbps=max riops=120 wiops=max";
+	uint64_t rates[IO_KINDS] = {7, 7, 7, 7};
+	char buf[CGBPF_VALUE_LEN];
+
+	assert_int_equal(io_parse("8:0 rbps=1 wbps=2 riops=3", rates), -EINVAL);
+	assert_int_equal(io_parse("8:0 rbps=x wbps=2 riops=3 wiops=4", rates), -EINVAL);
+	assert_int_equal(rates[0], 7);
+	assert_int_equal(io_parse(text, rates), 0);
+	assert_int_equal(rates[IO_RBPS], 1048576);
+	assert_int_equal(rates[IO_WBPS], NONE);
+	assert_int_equal(rates[IO_RIOPS], 120);
+	assert_string_equal(io_format(knob_device_of(259, 1048575), rates, buf, sizeof(buf)), text);
+}
+
+static int file_of(const char *text)
+{
+	char path[] = "/tmp/cgbpf-knob.XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	return fd;
+}
+
+PROMISE(a_device_is_found_among_others_and_one_without_a_line_has_no_limit)
+{
+	struct cgbpf_ledger_key key = {1, CGBPF_KNOB_IO_MAX, knob_device_of(8, 0)};
+	int fd = file_of("8:01 rbps=1 wbps=1 riops=1 wiops=1\n18:0 rbps=2 wbps=2 riops=2 wiops=2\n"
+			 "8:0 rbps=3 wbps=max riops=max wiops=max\n");
+	char buf[CGBPF_VALUE_LEN];
+
+	assert_int_equal(knob__read_fd(fd, &key, buf, sizeof(buf)), 0);
+	assert_string_equal(buf, "8:0 rbps=3 wbps=max riops=max wiops=max");
+	assert_int_equal(knob__read_fd(fd, &key, buf, 10), -E2BIG);
+	key.device = knob_device_of(8, 16);
+	assert_int_equal(knob__read_fd(fd, &key, buf, sizeof(buf)), 0);
+	assert_string_equal(buf, "8:16 rbps=max wbps=max riops=max wiops=max");
+	close(fd);
+	fd = file_of("50000 100000\n");
+	key.knob = CGBPF_KNOB_CPU_MAX;
+	assert_int_equal(knob__read_fd(fd, &key, buf, sizeof(buf)), 0);
+	assert_string_equal(buf, "50000 100000");
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_limit_of_which_more_is_asked_for_is_the_one_that_binds),
+		cmocka_unit_test(a_raise_is_a_step_and_never_passes_hard),
+		cmocka_unit_test(what_is_not_used_goes_back_by_steps_and_never_under_soft),
+		cmocka_unit_test(
+			what_the_configuration_leaves_out_is_as_found_twice_that_and_as_much_a_step),
+		cmocka_unit_test(a_line_of_io_max_is_read_and_written_as_the_kernel_has_it),
+		cmocka_unit_test(
+			a_device_is_found_among_others_and_one_without_a_line_has_no_limit),
+	};
+
+	return cmocka_run_group_tests_name("decide io", tests, NULL, NULL);
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Brings the IO of a group on one device under its rule, fits it and lets it go. It never raises
+ * for need (see answer_io). */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/cgfs.h"
+#include "user/controller.h"
+#include "user/io.h"
+#include "user/knob.h"
+#include "user/ledger.h"
+#include "user/restore.h"
+
+static struct cgbpf_ledger_key key_of(const struct group *group)
+{
+	return group__key(group, CGBPF_KNOB_IO_MAX, group->io->device);
+}
+
+static void standing_of(const struct group_io *io, uint64_t ret_rates[IO_KINDS])
+{
+	for (int kind = 0; kind < IO_KINDS; kind++)
+		ret_rates[kind] = io->rates[kind].standing;
+}
+
+int io__set(struct controller *controller, struct group *group, const uint64_t rates[IO_KINDS])
+{
+	struct cgbpf_ledger_key key = key_of(group);
+	char line[CGBPF_VALUE_LEN];
+	int err;
+
+	pthread_mutex_lock(&controller->groups.lock);
+	io_format(group->io->device, rates, line, sizeof(line));
+	err = apply__set(&controller->apply, &key, group->io->fd, line, NULL);
+	for (int kind = 0; kind < IO_KINDS && !err; kind++)
+		group->io->rates[kind].standing = rates[kind];
+	pthread_mutex_unlock(&controller->groups.lock);
+	return err;
+}
+
+void io__tell(struct controller *controller, const struct group *group, enum journal_event event,
+	      enum io_kind kind, uint64_t old_rate, uint64_t new_rate, enum reason reason)
+{
+	struct journal_record record = report_about(group, event);
+	char device[KNOB_DEVICE_LEN];
+
+	record.knob = knob_name(CGBPF_KNOB_IO_MAX);
+	record.device = knob_device(group->io->device, device);
+	record.limit = io_kind_name(kind);
+	record.old_bytes = old_rate;
+	record.new_bytes = new_rate;
+	record.reason = reason_name(reason);
+	record.detail = reason_sentence(reason);
+	report(controller, &record);
+}
+
+/* Limits under soft are raised to it, those above the new hard lowered; at the beginning all become
+ * soft. */
+static int settle(struct controller *controller, struct group *group, bool is_beginning)
+{
+	uint64_t before[IO_KINDS], after[IO_KINDS];
+	int err;
+
+	standing_of(group->io, before);
+	memcpy(after, before, sizeof(after));
+	for (int kind = 0; kind < IO_KINDS; kind++) {
+		const struct group_rate *rate = &group->io->rates[kind];
+
+		if (!rate->is_governed)
+			continue;
+		if (is_beginning || after[kind] < rate->rule.soft)
+			after[kind] = rate->rule.soft;
+		else if (after[kind] > rate->rule.hard)
+			after[kind] = rate->rule.hard;
+	}
+	err = memcmp(before, after, sizeof(after)) ? io__set(controller, group, after) : 0;
+	/* Which directions have reached hard is another matter now. */
+	if (!err)
+		err = govern__set_rule(controller, group);
+	for (int kind = 0; kind < IO_KINDS && !err; kind++)
+		if (group->io->rates[kind].is_governed &&
+		    (is_beginning || before[kind] != after[kind]))
+			io__tell(controller, group, JOURNAL_GOVERNED, kind, before[kind],
+				 after[kind], REASON_SOFT);
+	return err;
+}
+
+/* FOUND: what was there before us. A limit that is neither given nor found is not governed. */
+static void configure(struct group_io *io, const struct io_config *config,
+		      const uint64_t found[IO_KINDS])
+{
+	io->return_after_ns = config->return_after_ns;
+	for (int kind = 0; kind < IO_KINDS; kind++) {
+		const struct io_rate_config *given = &config->rates[kind];
+		struct group_rate *rate = &io->rates[kind];
+
+		rate->is_governed = given->is_given && (given->soft || found[kind] != UINT64_MAX);
+		rate->is_soft_given = given->soft != 0;
+		rate->is_hard_said = false;
+		rate->calm_since_ns = 0;
+		rate->rule = decide_io_rule(given->soft, given->hard, given->step, found[kind]);
+	}
+}
+
+static bool is_any(const struct group_io *io)
+{
+	for (int kind = 0; kind < IO_KINDS; kind++)
+		if (io->rates[kind].is_governed)
+			return true;
+	return false;
+}
+
+static void leave(struct controller *controller, struct group *group)
+{
+	struct group_io *io = group->io;
+
+	pthread_mutex_lock(&controller->groups.lock);
+	group->io = NULL;
+	pthread_mutex_unlock(&controller->groups.lock);
+	group_io__free(io);
+	govern__set_rule(controller, group);
+}
+
+static void put_back(struct controller *controller, struct group *group, uint32_t device,
+		     bool is_told)
+{
+	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_IO_MAX, device);
+	struct journal_record record = report_about(group, JOURNAL_RESTORED);
+	struct restored_limit limit;
+
+	restore__key(&controller->apply, controller->root_fd, &key, &limit);
+	if (!is_told)
+		return;
+	report_texts(&record, key.knob, limit.before, limit.after);
+	record.reason = reason_name(REASON_RELOAD);
+	record.detail = reason_sentence(REASON_RELOAD);
+	report(controller, &record);
+}
+
+static int install(struct controller *controller, struct group *group, struct group_io *io,
+		   const struct io_config *config)
+{
+	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_IO_MAX, io->device);
+	uint64_t standing[IO_KINDS], found[IO_KINDS];
+	char original[CGBPF_VALUE_LEN];
+	struct cgbpf_ledger_entry entry;
+	int err = knob__read_fd(io->fd, &key, original, sizeof(original));
+
+	if (err || io_parse(original, standing))
+		return err ?: -EINVAL;
+	if (ledger__get(controller->apply.ledger_fd, &key, &entry) ||
+	    io_parse(entry.original, found))
+		memcpy(found, standing, sizeof(found));
+	for (int kind = 0; kind < IO_KINDS; kind++)
+		io->rates[kind].standing = standing[kind];
+	configure(io, config, found);
+	if (!is_any(io))
+		return -ENODATA;
+	err = apply__remember_knob(&controller->apply, &key, original, group->target);
+	if (!err)
+		err = govern__enter(controller, group);
+	if (err)
+		return err;
+	pthread_mutex_lock(&controller->groups.lock);
+	group->io = io;
+	pthread_mutex_unlock(&controller->groups.lock);
+	err = govern__set_rule(controller, group);
+	return err ?: settle(controller, group, true);
+}
+
+static const char *why(const struct group *group, int err)
+{
+	if (err == -ENOENT && !faccessat(group->dir_fd, "cgroup.procs", F_OK, 0))
+		return "it has no io controller (+io in its parent's cgroup.subtree_control)";
+	if (err == -ENODATA)
+		return "io.max has no limit there, and no soft is given";
+	if (err == -ENXIO)
+		return "the device is gone";
+	return cgfs_is_gone(err) ? NULL : strerror(-err);
+}
+
+void io__govern(struct controller *controller, struct group *group,
+		const struct target_config *target)
+{
+	const struct io_config *config = &target->io;
+	struct group_io *io;
+	int err;
+
+	if (group->io || !config->is_given)
+		return;
+	io = calloc(1, sizeof(*io));
+	if (!io)
+		return;
+	io->device = config->device;
+	err = knob__open(group->dir_fd, CGBPF_KNOB_IO_MAX, &io->fd);
+	if (err)
+		io->fd = -1;
+	else if (!govern__is_spared(io->fd))
+		err = -EMFILE;
+	if (!err)
+		err = install(controller, group, io, config);
+	if (!err)
+		return;
+	if (why(group, err))
+		govern__pass_over(target, group->path, why(group, err));
+	if (group->io)
+		leave(controller, group);
+	else
+		group_io__free(io);
+	put_back(controller, group, config->device, false);
+}
+
+void io__fit(struct controller *controller, struct group *group, const struct target_config *target)
+{
+	uint64_t found[IO_KINDS];
+	uint32_t device;
+
+	if (!group->io)
+		return;
+	device = group->io->device;
+	if (group->io->is_stopped) { /* obeyed until now; considered afresh */
+		leave(controller, group);
+		return;
+	}
+	if (target && target->io.is_given && target->io.device == device) {
+		for (int kind = 0; kind < IO_KINDS; kind++)
+			found[kind] = group->io->rates[kind].is_governed
+					      ? group->io->rates[kind].rule.soft
+					      : group->io->rates[kind].standing;
+		pthread_mutex_lock(&controller->groups.lock);
+		configure(group->io, &target->io, found);
+		pthread_mutex_unlock(&controller->groups.lock);
+		govern__set_rule(controller, group);
+		if (!settle(controller, group, false))
+			return;
+	}
+	leave(controller, group);
+	put_back(controller, group, device, true);
+}
+
+void io__forget(struct controller *controller, const struct group *group)
+{
+	struct cgbpf_ledger_key key;
+
+	if (!group->io)
+		return;
+	key = key_of(group);
+	apply__forget_knob(&controller->apply, &key);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One device's line of io.max as numbers, and what the rooms of IO share. It never raises for need.
+ */
+#ifndef CGBPF_IO_H
+#define CGBPF_IO_H
+
+#include "user/group.h"
+
+/* "rbps" */
+const char *io_kind_name(enum io_kind kind);
+/* "8:0 rbps=1048576 wbps=max riops=max wiops=max", as knob__read gives it. 0 or -EINVAL. */
+int io_parse(const char *line, uint64_t ret_rates[IO_KINDS]);
+/* The same line; returns BUF. CGBPF_VALUE_LEN bytes suffice. */
+char *io_format(uint32_t device, const uint64_t rates[IO_KINDS], char *buf, size_t len);
+
+#endif

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Gives a group's tasks the weight, nice value and policy that its target names, also those that
+ * come later; makes the cgroups of targets with pids. It never changes them for need. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "user/cgfs.h"
+#include "user/controller.h"
+#include "user/folder.h"
+#include "user/knob.h"
+#include "user/log.h"
+#include "user/restore.h"
+#include "user/task.h"
+#include "user/text.h"
+
+/* What threads have that say nothing else. */
+#define COMMON_NICE "0"
+#define COMMON_POLICY "0 0"
+
+int priority_policy(enum sched_choice choice)
+{
+	static const int policies[] = {
+		[SCHED_CHOICE_OTHER] = SCHED_OTHER, [SCHED_CHOICE_BATCH] = SCHED_BATCH,
+		[SCHED_CHOICE_IDLE] = SCHED_IDLE,   [SCHED_CHOICE_RR] = SCHED_RR,
+		[SCHED_CHOICE_FIFO] = SCHED_FIFO,
+	};
+
+	return policies[choice];
+}
+
+static void policy_text(enum sched_choice choice, char buf[TASK_VALUE_LEN])
+{
+	int policy = priority_policy(choice);
+
+	snprintf(buf, TASK_VALUE_LEN, "%d %d", policy, policy == SCHED_RR || policy == SCHED_FIFO);
+}
+
+static void tell(struct controller *controller, const struct group *group, uint32_t knob,
+		 const char *old, const char *new, enum journal_event event, enum reason reason)
+{
+	struct journal_record record = report_about(group, event);
+
+	record.knob = knob_name(knob);
+	record.old_text = old;
+	record.new_text = new;
+	record.reason = reason_name(reason);
+	record.detail = reason_sentence(reason);
+	report(controller, &record);
+}
+
+static int set_weight(struct controller *controller, struct group *group, uint64_t weight)
+{
+	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_CPU_WEIGHT, 0);
+	char original[CGBPF_VALUE_LEN], value[24];
+	int fd, err = knob__open(group->dir_fd, key.knob, &fd);
+
+	if (err)
+		return err;
+	snprintf(value, sizeof(value), "%" PRIu64, weight);
+	err = knob__read_fd(fd, &key, original, sizeof(original));
+	if (!err)
+		err = apply__remember_knob(&controller->apply, &key, original, group->target);
+	if (!err)
+		err = apply__set(&controller->apply, &key, fd, value, NULL);
+	close(fd);
+	if (!err)
+		tell(controller, group, key.knob, original, value, JOURNAL_GOVERNED, REASON_SOFT);
+	return err;
+}
+
+/* The record of the cgroup first: it is what tasks born later go back to. */
+static int set_tasks(struct controller *controller, struct group *group, uint32_t knob,
+		     const char *value, const char *common)
+{
+	struct cgbpf_ledger_key key = group__key(group, knob, 0);
+	struct cgbpf_ledger_key unused = key;
+	int err = apply__remember_knob(&controller->apply, &unused, common, group->target);
+
+	if (!err && !controller->apply.is_dry_run)
+		err = apply__intend(&controller->apply, &key, value);
+	if (!err)
+		err = task__set_all(&controller->apply, group->dir_fd, knob, value, common,
+				    group->target);
+	if (!err)
+		tell(controller, group, knob, common, value, JOURNAL_GOVERNED, REASON_SOFT);
+	return err;
+}
+
+static void put_back(struct controller *controller, uint64_t id)
+{
+	static const uint32_t knobs[] = {CGBPF_KNOB_CPU_WEIGHT, CGBPF_KNOB_NICE, CGBPF_KNOB_POLICY};
+	struct restored_limit limit;
+
+	for (size_t i = 0; i < sizeof(knobs) / sizeof(*knobs); i++) {
+		struct cgbpf_ledger_key key = {id, knobs[i], 0};
+
+		restore__key(&controller->apply, controller->root_fd, &key, &limit);
+	}
+}
+
+void priority__govern(struct controller *controller, struct group *group,
+		      const struct target_config *target)
+{
+	const struct priority_config *config = &target->priority;
+	char nice[TASK_VALUE_LEN], policy[TASK_VALUE_LEN];
+	int err;
+
+	if (group->has_priority || !config->is_given)
+		return;
+	err = govern__enter(controller, group);
+	if (err)
+		return;
+	group->has_priority = true;
+	group->priority = *config;
+	/* The rule first: who comes from now on is an event. */
+	govern__set_rule(controller, group);
+	if (config->weight)
+		err = set_weight(controller, group, config->weight);
+	if (!err && config->sched) {
+		policy_text(config->sched, policy);
+		err = set_tasks(controller, group, CGBPF_KNOB_POLICY, policy, COMMON_POLICY);
+	}
+	if (!err && config->has_nice) {
+		snprintf(nice, sizeof(nice), "%d", config->nice);
+		err = set_tasks(controller, group, CGBPF_KNOB_NICE, nice, COMMON_NICE);
+	}
+	if (!err)
+		return;
+	group->has_priority = false;
+	govern__set_rule(controller, group);
+	put_back(controller, group->id);
+	if (!cgfs_is_gone(err) || !faccessat(group->dir_fd, "cgroup.procs", F_OK, 0))
+		govern__pass_over(target, group->path,
+				  cgfs_is_gone(err) ? "it has no cpu controller" : strerror(-err));
+}
+
+static bool is_same(const struct priority_config *a, const struct priority_config *b)
+{
+	return a->weight == b->weight && a->has_nice == b->has_nice && a->nice == b->nice &&
+	       a->sched == b->sched;
+}
+
+void priority__fit(struct controller *controller, struct group *group,
+		   const struct target_config *target)
+{
+	if (!group->has_priority)
+		return;
+	if (target && target->priority.is_given && is_same(&target->priority, &group->priority))
+		return;
+	group->has_priority = false;
+	govern__set_rule(controller, group);
+	put_back(controller, group->id);
+	tell(controller, group, CGBPF_KNOB_NICE, "", "", JOURNAL_RESTORED, REASON_RELOAD);
+}
+
+void priority__note(struct controller *controller, const struct cgbpf_event *event)
+{
+	struct group *group = groups__find(&controller->groups, event->cgroup_id);
+	char nice[TASK_VALUE_LEN], policy[TASK_VALUE_LEN];
+
+	if (!group || !group->has_priority)
+		return;
+	if (group->priority.sched) {
+		policy_text(group->priority.sched, policy);
+		task__set(&controller->apply, event->task.tid, CGBPF_KNOB_POLICY, policy,
+			  COMMON_POLICY, group->target);
+	}
+	if (group->priority.has_nice) {
+		snprintf(nice, sizeof(nice), "%d", group->priority.nice);
+		task__set(&controller->apply, event->task.tid, CGBPF_KNOB_NICE, nice, COMMON_NICE,
+			  group->target);
+	}
+}
+
+void priority__forget(struct controller *controller, uint64_t id)
+{
+	static const uint32_t knobs[] = {CGBPF_KNOB_NICE, CGBPF_KNOB_POLICY};
+
+	for (size_t i = 0; i < sizeof(knobs) / sizeof(*knobs); i++) {
+		struct cgbpf_ledger_key key = {id, knobs[i], 0};
+
+		apply__forget_knob(&controller->apply, &key);
+	}
+}
+
+/* What of a target's resources needs a controller on the way to its folder. */
+static size_t controllers_of(const struct target_config *target, const char *ret[4])
+{
+	size_t cnt = 0;
+
+	if (target->memory.is_given)
+		ret[cnt++] = "memory";
+	if (target->cpu.is_given || target->priority.weight)
+		ret[cnt++] = "cpu";
+	if (target->io.is_given)
+		ret[cnt++] = "io";
+	ret[cnt] = NULL;
+	return cnt;
+}
+
+static void prepare_one(struct controller *controller, const struct target_config *target)
+{
+	const char *controllers[4];
+	char shown[256];
+	int fd, err;
+
+	controllers_of(target, controllers);
+	text_escape(target->match, strlen(target->match), shown, sizeof(shown));
+	err = folder__make(&controller->apply, controller->root_fd, target->match, controllers,
+			   target->name, &fd);
+	if (err) {
+		log_warning("%s: cannot be made: %s, ignoring", shown, strerror(-err));
+		return;
+	}
+	for (size_t i = 0; i < target->pids_cnt; i++) {
+		err = task__move(&controller->apply, controller->root_fd, target->pids[i].pid, fd,
+				 target->name);
+		if (err)
+			log_warning("%s:%u:%u: process %u: %s, ignoring", controller->config.file,
+				    target->pids[i].line, target->pids[i].column,
+				    target->pids[i].pid, strerror(-err));
+	}
+	close(fd);
+}
+
+void priority__prepare(struct controller *controller)
+{
+	if (controller->apply.is_dry_run)
+		return;
+	for (size_t i = 0; i < controller->config.targets_cnt; i++)
+		if (controller->config.targets[i].has_pids)
+			prepare_one(controller, &controller->config.targets[i]);
+}
