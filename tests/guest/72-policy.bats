@@ -1,13 +1,92 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
-# Owns the promises of the learned CPU policy on the command line: what is learnt from, summed up and refused; never judges how good a model is.
+# Owns the promises of the learned CPU policy in a live run: trained, used, judged, refused; never judges how good a model is.
 
 bats_require_minimum_version 1.5.0
 load faults
 
 setup() {
+	JOB=$(make_cgroup job)
 	MODEL=$LIVE_DIR/model.json
 	SAMPLES=$LIVE_DIR/samples.jsonl
+	LOAD=''
+}
+
+teardown() {
+	[[ -z $LOAD ]] || kill -KILL "$LOAD" 2>/dev/null || true
+	end_test
+}
+
+# policy_config POLICY [CPU KEYS]
+policy_config() {
+	write_targets "ml: { policy: $1, model_path: $MODEL }
+samples: { interval: 100ms }" <<-END
+		  - name: job
+		    cgroup: "$(path_of "$JOB")"
+		    cpu: { soft: 0.1, hard: 1.5, step: ${2:-0.02, return_after: 200ms} }
+	END
+}
+
+# Works and rests, never the same for long.
+# shellcheck disable=SC2016 # another shell has dollars of its own
+start_load() {
+	"${IN_CGROUP[@]}" "$JOB" bash -c '
+		while :; do
+			for ((i = RANDOM % 20000; i > 0; i--)); do :; done
+			read -rt "0.0$((RANDOM % 9 + 1))" <> <(:) || :
+		done' 3>&- 2>/dev/null &
+	LOAD=$!
+}
+
+has_lines() {
+	[[ -e $1 ]] && (($(wc -l <"$1") >= $2))
+}
+
+reloaded() {
+	(($(grep -c '^reloaded:' "$CGBPF_STDERR") >= $1))
+}
+
+# reload TIME: the TIMEth of this run.
+reload() {
+	kill -HUP "$CGBPF_PID"
+	wait_for "$DEADLINE" reloaded "$1"
+}
+
+times_said() {
+	grep -c "$1" "$CGBPF_STDERR" || true
+}
+
+# bats test_tags=core
+@test "samples of a live run train a model; the run uses it, tells how it went; evaluate and retrain read what it left" {
+	local history=$LIVE_DIR/history.jsonl first second
+	policy_config heuristic
+	start_cgbpf -c "$CONFIG" --samples "$SAMPLES"
+	start_load
+	wait_for "$DEADLINE" has_lines "$SAMPLES" 250
+	"$CGBPF" policy train -q --samples "$SAMPLES" --output "$MODEL" >"$LIVE_DIR/trained"
+	jq -e '.rows.used >= 60 and .held_out.model.mae_cores >= 0' "$LIVE_DIR/model.metrics.json" >/dev/null
+	stop_cgbpf TERM
+	policy_config linear
+	start_cgbpf -c "$CONFIG"
+	wait_journal '.event == "ml_adjustment" and .knob == "cpu.max" and .reason == "suggested" and .ml.predicted_cores != null
+		and .ml.applied_cores > .ml.was_cores and .ml.applied_cores <= 1.5 and .t.effective > 0'
+	wait_journal '(.event == "ml_effective" or .event == "ml_no_improvement") and .ml.stood_ms >= 1000
+		and .ml.throttled_before_us != null and .ml.throttled_after_us != null and .ml.ratio_after >= 0'
+	# Beside the run that uses it.
+	"$CGBPF" policy retrain --samples "$SAMPLES" --model "$MODEL" --history "$history" >"$LIVE_DIR/said"
+	jq -e '(.outcome == "kept" or .outcome == "replaced") and .present.mae_cores >= 0 and .fresh.mae_cores >= 0' "$history" >/dev/null
+	cp "$MODEL" "$LIVE_DIR/good.json"
+	echo '{ "format": "cgbpf-policy", ' >"$MODEL"
+	reload 1
+	assert_said "the model is not used: .*line "
+	reload 2
+	assert_equal "$(times_said 'the model is not used')" 1 "times it was said"
+	stop_cgbpf TERM
+	assert_equal "$(cat "$JOB/cpu.max")" "max 100000" "cpu.max in the end"
+	first=$("$CGBPF" policy evaluate --replay "$SAMPLES" --model "$LIVE_DIR/good.json" --json)
+	second=$("$CGBPF" policy evaluate --replay "$SAMPLES" --model "$LIVE_DIR/good.json" --json)
+	assert_equal "$first" "$second" "a replay, twice"
+	jq -e '[.[].policy] == ["fixed_step", "linear", "target"] and all(.[]; .core_seconds_allotted > 0)' <<<"$first" >/dev/null
 }
 
 @test "evaluate sums up a journal's advice" {
@@ -24,6 +103,25 @@ setup() {
 		.refused.out_of_range == 1 and .refused.not_more == 1 and .cores_given.model == 0.5 and .cores_given.fixed_step == 0.25 and
 		.core_seconds_given.model == 1 and .core_seconds_given.fixed_step == 0.5 and .throttled_seconds.before == 0.2' "$LIVE_DIR/said" >/dev/null ||
 		fail "$(cat "$LIVE_DIR/said")"
+}
+
+@test "a missing model is said once, and the fixed step does its work; the target controller holds its ratio" {
+	local burner
+	policy_config linear
+	start_cgbpf -c "$CONFIG"
+	assert_said 'the model is not used: .*model.json: No such file'
+	start_load
+	wait_journal '.event == "soft_limit_raised" and .knob == "cpu.max" and .reason == "throttled"'
+	assert_equal "$(times_said 'the model is not used')" 1 "times it was said"
+	policy_config target
+	reload 1
+	"${IN_CGROUP[@]}" "$JOB" bash -c 'while :; do :; done' 3>&- &
+	burner=$!
+	wait_journal '.event == "soft_limit_raised" and .reason == "target"'
+	kill -KILL "$burner"
+	kill -KILL "$LOAD"
+	wait_journal '.event == "limit_returned" and .reason == "target"'
+	stop_cgbpf TERM
 }
 
 @test "train and retrain refuse what cannot be learnt from, and leave the model as it is" {
