@@ -87,7 +87,7 @@ refuse_config() {
 }
 
 @test "a file of 10 MB is refused before it is read as YAML" {
-	refuse_config '' 'larger than 1 MiB' < <(
+	refuse_config :1:1 'larger than 1 MiB' < <(
 		echo "targets:"
 		yes "  - { cgroup: \"/t-config/web\", memory: { soft: 32M } }" | head -c 10M
 	)
@@ -178,6 +178,16 @@ refuse_config() {
 	mv "$CONFIG" "$BAD"
 	chmod 666 "$BAD"
 	refused 2 '/bad\.yaml: .*written by anybody' "$CGBPF" run -c "$BAD"
+	chmod 664 "$BAD"
+	refused 2 '/bad\.yaml: .*written by its group' "$CGBPF" run -c "$BAD"
+}
+
+@test "a config of somebody else is refused, but not of who called sudo" {
+	write_config "/t-config/web" 32M 64M
+	mv "$CONFIG" "$BAD"
+	chown nobody "$BAD"
+	refused 2 '/bad\.yaml: belongs to user 65534' "$CGBPF" run -c "$BAD"
+	SUDO_UID=65534 "$CGBPF" config --check "$BAD"
 }
 
 @test "a config that is not there is refused by its name" {

@@ -7,6 +7,7 @@
 
 #include "tests/fixtures/config/check.h"
 
+#include "tests/fixtures/config/files.h"
 #include "tests/fixtures/config/keys.h"
 #include "tests/fixtures/config/targets.h"
 #include "tests/fixtures/config/values.h"
@@ -224,18 +225,6 @@ static void only_a_plain_file_of_at_most_a_mebibyte_is_read(void **state)
 	static char bytes[CONFIG_MAX_FILE_BYTES + 1];
 	struct config config;
 	char path[128], error[512], expected[512];
-	struct {
-		const char *name;
-		int err;
-		const char *why;
-	} rows[] = {
-		{"missing", -ENOENT, "No such file or directory"},
-		{"link", -ELOOP, "is a symbolic link"},
-		{"fifo", -EINVAL, "is not a regular file"},
-		{"folder", -EINVAL, "is not a regular file"},
-		{"large", -EFBIG, "is larger than 1 MiB"},
-		{"open", -EPERM, "may be written by anybody"},
-	};
 
 	(void)state;
 	assert_int_equal(chdir(folder), 0);
@@ -244,13 +233,19 @@ static void only_a_plain_file_of_at_most_a_mebibyte_is_read(void **state)
 	write_bytes("large", bytes, sizeof(bytes));
 	write_bytes("open", MEMORY "{}\n", strlen(MEMORY "{}\n"));
 	assert_int_equal(chmod("open", 0666), 0);
+	write_bytes("shared", MEMORY "{}\n", strlen(MEMORY "{}\n"));
+	assert_int_equal(chmod("shared", 0660), 0);
+	write_bytes("foreign", MEMORY "{}\n", strlen(MEMORY "{}\n"));
+	/* Only root can give a file away. */
+	if (chown("foreign", 4711, 4711) < 0)
+		files[ARRAY_SIZE(files) - 1] = files[ARRAY_SIZE(files) - 2];
 	assert_int_equal(symlink("plain", "link"), 0);
 	assert_int_equal(mkfifo("fifo", 0600), 0);
 	assert_int_equal(mkdir("folder", 0700), 0);
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, rows[i].name);
-		snprintf(expected, sizeof(expected), "%s: %s", path, rows[i].why);
-		assert_int_equal(load(path, &config, error), rows[i].err);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, files[i].name);
+		snprintf(expected, sizeof(expected), "%s%s", path, files[i].why);
+		assert_int_equal(load(path, &config, error), files[i].err);
 		assert_string_equal(error, expected);
 	}
 	assert_int_equal(load("/dev/null", &config, error), -EINVAL);
@@ -262,8 +257,9 @@ static void only_a_plain_file_of_at_most_a_mebibyte_is_read(void **state)
 	write_bytes("large", bytes, CONFIG_MAX_FILE_BYTES);
 	assert_int_equal(load("large", &config, error), 0);
 	config__free(&config);
-	for (size_t i = 1; i < ARRAY_SIZE(rows); i++)
-		assert_int_equal(remove(rows[i].name), 0);
+	for (size_t i = 1; i < ARRAY_SIZE(files) - 1; i++)
+		assert_int_equal(remove(files[i].name), 0);
+	assert_int_equal(remove("foreign"), 0);
 	assert_int_equal(remove("plain"), 0);
 }
 
