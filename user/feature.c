@@ -6,10 +6,12 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -18,6 +20,14 @@
 static const struct feature_row table[FEATURE_MAX] = {
 	[FEATURE_ROOT] = {"root", "root (uid 0)", "BPF programs and limits need it",
 			  "run it with sudo", true, NULL},
+	[FEATURE_CAP_BPF] = {"cap_bpf", "the capability CAP_BPF (or CAP_SYS_ADMIN)",
+			     "no BPF program can be loaded", "give it the capability", true, NULL},
+	[FEATURE_CAP_PERFMON] = {"cap_perfmon", "the capability CAP_PERFMON (or CAP_SYS_ADMIN)",
+				 "no BPF program can look into the kernel",
+				 "give it the capability", true, NULL},
+	[FEATURE_CAP_READ] = {"cap_dac_read_search", "the capability CAP_DAC_READ_SEARCH",
+			      "cgroups cannot be opened by the number in an event",
+			      "give it the capability", true, NULL},
 	[FEATURE_CGROUP2] = {"cgroup2", "cgroup v2 mounted on /sys/fs/cgroup",
 			     "there is nothing to govern",
 			     "boot with systemd.unified_cgroup_hierarchy=1 (cgroup "
@@ -149,6 +159,17 @@ static bool has_word(const char *file, const char *word)
 	return has && strstr(text, want);
 }
 
+/* In this namespace of users, which tells enough: elsewhere the kernel refuses by itself. */
+static bool has_capability(unsigned int number)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return false;
+	return data[number / 32].effective & (1U << number % 32);
+}
+
 static bool is_bpffs(void)
 {
 	struct statfs fs;
@@ -196,6 +217,10 @@ void features_probe(struct features *ret_features)
 	int root_fd;
 
 	features.has[FEATURE_ROOT] = geteuid() == 0;
+	features.has[FEATURE_CAP_BPF] = has_capability(CAP_BPF) || has_capability(CAP_SYS_ADMIN);
+	features.has[FEATURE_CAP_PERFMON] =
+		has_capability(CAP_PERFMON) || has_capability(CAP_SYS_ADMIN);
+	features.has[FEATURE_CAP_READ] = has_capability(CAP_DAC_READ_SEARCH);
 	features.err[FEATURE_CGROUP2] = cgfs_open_root(&root_fd);
 	if (!features.err[FEATURE_CGROUP2]) {
 		features.has[FEATURE_CGROUP2] = true;

@@ -26,13 +26,13 @@ void protect_self(void)
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0 || write(fd, OOM_SCORE_ADJ, strlen(OOM_SCORE_ADJ)) < 0)
-		log_warning("oom_score_adj: %s, ignoring", strerror(errno));
+		log_warning("oom_score_adj (CAP_SYS_RESOURCE): %s, ignoring", strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	/* What is here now is brought in, so that no answer waits for a disk; what comes later
 	 * stays once touched. */
 	if (mlockall(MCL_CURRENT) < 0 || mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
-		log_warning("memory is not locked: %s, ignoring", strerror(errno));
+		log_warning("memory is not locked (CAP_IPC_LOCK): %s, ignoring", strerror(errno));
 }
 
 void protect_descriptors(void)

@@ -153,7 +153,8 @@ static int start_thread(struct rescue *rescue)
 		return -err;
 	err = pthread_setschedparam(rescue->thread, SCHED_FIFO, &priority);
 	if (err)
-		log_warning("no real-time priority for the rescuing thread: %s, ignoring",
+		log_warning("no real-time priority for the rescuing thread (CAP_SYS_NICE): %s, "
+			    "ignoring",
 			    strerror(err));
 	return 0;
 }
