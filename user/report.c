@@ -44,7 +44,7 @@ static void change_line(const struct journal_record *record, const char *name)
 
 	format_value(record->old_text, record->old_bytes, old, sizeof(old));
 	format_value(record->new_text, record->new_bytes, new, sizeof(new));
-	if (record->has_times && record->times.effective_ns)
+	if (record->has_times && record->times.received_ns && record->times.effective_ns)
 		snprintf(when, sizeof(when), " [%s after the kernel's event]",
 			 units_format_duration(record->times.effective_ns, took, sizeof(took)));
 	log_info("%s: %s %s -> %s: %s%s%s", name, record->knob, old, new,

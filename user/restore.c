@@ -107,6 +107,7 @@ static enum restored put_back(const struct apply *apply, int dir_fd,
 			      const struct cgbpf_ledger_entry *entry, bool is_forced,
 			      struct restored_limit *limit)
 {
+	uint64_t began_ns = apply_now_ns();
 	int err = knob__read(dir_fd, key, limit->before, sizeof(limit->before));
 
 	if (cgfs_is_gone(err))
@@ -118,6 +119,7 @@ static enum restored put_back(const struct apply *apply, int dir_fd,
 		return RESTORED_UNCHANGED;
 	if (!ledger_is_ours(entry, limit->before) && !is_forced)
 		return RESTORED_NOT_OURS;
+	limit->decided_ns = apply_now_ns() - began_ns;
 	err = key->knob == CGBPF_KNOB_MEMORY_MAX
 		      ? put_back_memory(apply, dir_fd, key, entry, is_forced)
 		      : put_back_text(apply, dir_fd, key, entry);
@@ -125,7 +127,11 @@ static enum restored put_back(const struct apply *apply, int dir_fd,
 		return cgfs_is_gone(err) || err == -ENXIO ? RESTORED_GONE
 		       : err == -EBUSY			  ? RESTORED_IN_USE
 							  : RESTORED_FAILED;
-	strcpy(limit->after, entry->original);
+	limit->written_ns = apply_now_ns() - began_ns;
+	if (knob__read(dir_fd, key, limit->after, sizeof(limit->after)) ||
+	    strcmp(limit->after, entry->original) != 0)
+		return RESTORED_FAILED;
+	limit->effective_ns = apply_now_ns() - began_ns;
 	return RESTORED_BACK;
 }
 

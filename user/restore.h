@@ -19,9 +19,11 @@ enum restored {
 	RESTORED_FAILED = 6, /* could not be read or written: left, the entry stays */
 };
 
-/* The value as found and as it stands now; both empty when the cgroup is gone. */
+/* The value as found and as it stands now; both empty when the cgroup is gone. The times are
+ * nanoseconds since the file was first looked at; 0: not reached. */
 struct restored_limit {
 	char before[CGBPF_VALUE_LEN], after[CGBPF_VALUE_LEN];
+	uint64_t decided_ns, written_ns, effective_ns;
 };
 
 /* FORCED: the original goes back
