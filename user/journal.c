@@ -235,7 +235,6 @@ static char *record_dump(const struct journal_record *record)
 	add_text(&draft, "detail", record->detail);
 	if (record->has_times)
 		add_times(&draft, &record->times);
-	add_given_number(&draft, "held_ns", record->held_ns);
 	add_given_number(&draft, "lost_ns", record->lost_ns);
 	add_given_number(&draft, "periods", record->periods_cnt);
 	add_given_number(&draft, "throttled", record->throttled_cnt);

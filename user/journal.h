@@ -74,7 +74,6 @@ struct journal_record {
 	const char *detail; /* a sentence, or NULL */
 	bool has_times;
 	struct journal_times times; /* becomes "t": {received, decided, written, effective} */
-	uint64_t held_ns;
 	/* In place of old_bytes and new_bytes, where a knob's value is no number of bytes: "50000
 	 * 100000". */
 	const char *old_text, *new_text;
