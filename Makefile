@@ -180,8 +180,20 @@ format: ## put the tree into its one form
 vmlinux: ## make vmlinux/$(ARCH)/vmlinux.h anew from the 6.12 kernel
 	$(Q)scripts/vmlinux > vmlinux/$(ARCH)/vmlinux.h.new && mv vmlinux/$(ARCH)/vmlinux.h.new vmlinux/$(ARCH)/vmlinux.h
 
-install: cgbpf ## to $(DESTDIR)$(PREFIX)
+$(BUILD)/cgbpf.8: cgbpf scripts/manual
+	$(call say,MN,$@)
+	$(Q)scripts/manual ./cgbpf > $@
+
+$(BUILD)/cgbpf.bash: cgbpf scripts/completion
+	$(call say,BS,$@)
+	$(Q)scripts/completion ./cgbpf > $@
+
+install: cgbpf $(BUILD)/cgbpf.8 $(BUILD)/cgbpf.bash ## to $(DESTDIR)$(PREFIX), with manual page, completion and systemd unit
 	install -D -m 755 cgbpf $(DESTDIR)$(PREFIX)/sbin/cgbpf
+	install -D -m 644 $(BUILD)/cgbpf.8 $(DESTDIR)$(PREFIX)/share/man/man8/cgbpf.8
+	install -D -m 644 $(BUILD)/cgbpf.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cgbpf
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local|$(PREFIX)|' scripts/dist/cgbpf.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/cgbpf.service
 
 clean: ## all that was built; kernels and packages stay
 	rm -rf cgbpf $(BUILD)/cgbpf* $(BUILD)/*.skel.h $(BUILD)/*.bpf.o $(BUILD)/bpf $(BUILD)/user $(BUILD)/unit $(BUILD)/bench/[a-z]* $(BUILD)/asan $(BUILD)/lab $(TOOLS)

@@ -18,6 +18,7 @@
 #include "user/cgfs.h"
 #include "user/docker.h"
 #include "user/log.h"
+#include "user/notify.h"
 #include "user/params.h"
 #include "user/pressure.h"
 
@@ -161,6 +162,7 @@ static void on_actions(struct loop *loop)
 		if (lost)
 			tell_losses(loop, lost);
 		if (action.kind == ACTION_HEARTBEAT) {
+			notify("WATCHDOG=1"); /* both threads live */
 			tell_losses(loop, 0);
 			learn__tick(controller->learn, controller);
 			donors__repay(controller);

@@ -16,6 +16,7 @@
 #include "user/knob.h"
 #include "user/log.h"
 #include "user/loop.h"
+#include "user/notify.h"
 #include "user/params.h"
 #include "user/pressure.h"
 #include "user/protect.h"
@@ -68,6 +69,10 @@ static void tell(struct controller *controller, bool is_left_over, const char *p
 		.cgroup = path,
 		.cgroup_id = key->cgroup_id,
 		.target = entry->target,
+		.has_times = limit->decided_ns != 0,
+		.times = {.decided_ns = limit->decided_ns,
+			  .written_ns = limit->written_ns,
+			  .effective_ns = limit->effective_ns},
 	};
 	enum reason reason;
 	char shown[256];
@@ -219,6 +224,7 @@ static int start(struct controller *controller, const struct run_options *option
 	report(controller, &record);
 	dprintf(STDERR_FILENO, "ready: %s %zu cgroups\n",
 		controller->is_observing ? "observing" : "governing", controller->groups.cnt);
+	notify("READY=1");
 	return 0;
 }
 
@@ -228,6 +234,7 @@ static void finish(struct controller *controller, const struct run_options *opti
 
 	if (!controller->loader)
 		return;
+	notify("STOPPING=1");
 	if (controller->samples)
 		samples__flush(controller->samples, &controller->groups);
 	govern__release_all(controller);
