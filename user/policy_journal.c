@@ -117,7 +117,7 @@ void policy_journal_print(const struct advice *advice)
 	printf("%-40s %llu\n", "not applied: out of the trained range",
 	       (unsigned long long)advice->out_of_range);
 	printf("%-40s %llu\n", "not applied: no model",
-	       (unsigned long long)(advice->no_model + advice->not_a_number));
+	       (unsigned long long)advice->no_model + advice->not_a_number);
 	printf("%-40s %.3f s before, %.3f s after\n", "throttled, round what was judged",
 	       advice->throttled_before_s, advice->throttled_after_s);
 	printf("%-40s %.2f; the fixed step: %.2f\n", "cores given by what was applied",

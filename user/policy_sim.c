@@ -154,7 +154,7 @@ void sim__run(struct sim *sim, double time_s, double demand_cores, struct sim_wi
 {
 	struct sim_result *result = &sim->result;
 
-	for (double done_s = 0; done_s < time_s - TINY; done_s += SIM_PERIOD_S) {
+	for (long i = 0, cnt = lround(ceil((time_s - TINY) / SIM_PERIOD_S)); i < cnt; i++) {
 		double before = sim->quota_cores;
 
 		one_period(sim, demand_cores);
