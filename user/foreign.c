@@ -59,20 +59,28 @@ bool foreign__may_reassert(uint64_t reasserts_ns[GROUP_REASSERTS_MAX], uint64_t 
 
 static void obey(struct controller *controller, struct group *group, uint64_t bytes)
 {
-	uint64_t ours, now;
+	uint64_t ours, standing, written_ns;
+	bool is_overwritten;
 
 	pthread_mutex_lock(&controller->groups.lock);
-	group->is_stopped = true;
 	ours = group->limit_bytes;
+	/* A raise of ours may have been under way when it was written; a value that is neither is a
+	 * later word of theirs. */
+	is_overwritten =
+		!apply__standing(group, &standing) && standing != bytes && standing == ours;
+	if (is_overwritten && ours < bytes)
+		apply__raise(&controller->apply, group, bytes, &written_ns);
+	group->is_stopped = !is_overwritten || ours < bytes;
+	pthread_mutex_unlock(&controller->groups.lock);
+	/* While it is governed still, so that the rescuer can end it; what is in use stays. */
+	if (!group->is_stopped)
+		calm__lower(controller, group, bytes);
+	pthread_mutex_lock(&controller->groups.lock);
+	group->is_stopped = true;
 	group->limit_bytes = bytes;
 	group__promise(group, bytes, &controller->pool.promised_bytes);
 	pthread_mutex_unlock(&controller->groups.lock);
 	govern__set_rule(controller, group);
-	/* A raise of ours may have been under way when it was written; a value that is neither is a
-	 * later word of theirs. */
-	if (!apply__standing(group, &now) && now != bytes && now == ours &&
-	    !apply__make_room(&controller->apply, group->dir_fd, bytes))
-		apply__write_limit(&controller->apply, group->id, group->dir_fd, bytes);
 	apply__forget(&controller->apply, group->id);
 }
 
