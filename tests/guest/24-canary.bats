@@ -64,14 +64,22 @@ stats() {
 
 # bats test_tags=core
 @test "stopped, it lets the kernel kill as usual and holds nobody longer than hold" {
-	start_cgbpf -c "$CONFIG"
-	pause_cgbpf
-	run workload "$WEB" touch --bytes 64M
-	((status != 0)) || fail "nobody was killed"
-	(($(oom_kills "$WEB") > 0)) || fail "the kernel killed nobody"
-	# 20 ms, and what the host takes from an emulated CPU meanwhile.
-	(($(stats hold_longest_ns) < 1000000000)) || fail "held for $(stats hold_longest_ns) ns"
-	resume_cgbpf
+	local try longest
+	for try in 1 2 3 4 5; do
+		start_cgbpf -c "$CONFIG"
+		pause_cgbpf
+		run workload "$WEB" touch --bytes 64M
+		((status != 0)) || fail "nobody was killed"
+		(($(oom_kills "$WEB") > 0)) || fail "the kernel killed nobody"
+		longest=$(stats hold_longest_ns)
+		resume_cgbpf
+		# 20 ms and the scheduler's; longer is no bug where the host took the CPU away, and that
+		# it does not do each time.
+		((longest >= 50000000)) || break
+		echo "# try $try: held for $longest ns" >&3
+		stop_cgbpf TERM
+	done
+	((longest < 50000000)) || fail "held for $longest ns"
 	wait_journal '.event == "oom_kill"' >/dev/null
 	lives "$WEB" touch --bytes 64M
 }
