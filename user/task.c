@@ -216,7 +216,7 @@ int task__move(const struct apply *apply, int root_fd, uint32_t pid, int dir_fd,
 {
 	struct cgbpf_ledger_key key = {.knob = CGBPF_KNOB_TASK_CGROUP, .device = pid};
 	char from[TASK_VALUE_LEN], to[TASK_VALUE_LEN];
-	uint64_t was, next, ticks;
+	uint64_t was = 0, next = 0, ticks;
 	int err = cgroup_of(root_fd, pid, &was);
 
 	if (!err)
