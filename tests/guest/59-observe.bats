@@ -12,6 +12,12 @@ setup() {
 	write_config "$JOB_PATH" 16M 256M
 }
 
+teardown() {
+	# strace passes no signal on.
+	[[ -z ${IS_TRACED:-} ]] || kill -KILL "$(</run/cgbpf/lock)"
+	end_test
+}
+
 # bats test_tags=core
 @test "observe: throttling, a limit that is met, a kill, pressure and a foreign write are told, and nothing is changed" {
 	local before
@@ -36,6 +42,26 @@ setup() {
 	stop_cgbpf TERM
 	assert_limit "$JOB" 48M
 	refute_journal '.event == "restored"'
+}
+
+@test "observe: no cgroup file is opened for writing but for pressure triggers and the heartbeat" {
+	local opened
+	strace -f --seccomp-bpf -qq -e trace=openat,openat2,open,creat,mkdir,mkdirat,rename,unlink -o "$LIVE_DIR/trace" \
+		"$CGBPF" run --observe -c "$CONFIG" --journal "$JOURNAL" 2>"$CGBPF_STDERR" 3>&- &
+	local strace=$!
+	IS_TRACED=1
+	wait_stream "$CGBPF_STDERR" "$strace" grep -q -m1 'ready: observing 1'
+	run ! workload "$JOB" touch --bytes 100M
+	wait_stream "$JOURNAL" "$strace" grep -q -m1 '"oom_kill"'
+	kill -TERM "$(</run/cgbpf/lock)"
+	wait "$strace"
+	IS_TRACED=''
+	# Every path that was opened to be written, by its last name.
+	opened=$(grep -E 'O_WRONLY|O_RDWR' "$LIVE_DIR/trace" | sed -nE 's/^[^"]*"([^"]*)".*/\1/p' | sed 's|.*/||' | sort -u | tr '\n' ' ')
+	grep -qE 'O_WRONLY|O_RDWR' "$LIVE_DIR/trace"
+	assert_equal "$opened" "cgroup.max.depth cpu cpu.pressure io io.pressure journal lock memory memory.pressure oom_score_adj " \
+		"files opened for writing"
+	run ! grep -E '^[0-9]+ +(mkdir|rename|unlink).*/sys/fs/cgroup' "$LIVE_DIR/trace"
 }
 
 @test "observe: without a configuration every limited cgroup is watched, those made later too" {

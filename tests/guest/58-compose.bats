@@ -1,0 +1,71 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# Owns what is promised of the lab as containers: the Compose file, brought up by Debian's Compose, governed by its labels; never reaches a registry.
+
+load helpers
+
+COMPOSE=(docker-compose -f bench/workloads/docker-compose.yml -p lab)
+NAMES=(cpu-burner memory-hog io-tester)
+
+setup_file() {
+	[[ -e build/guest/docker-image.tar && -d build/guest/compose ]] || return 0
+	# shellcheck source=scripts/docker-engine
+	. scripts/docker-engine 3>&-
+	export DOCKERD_PID=$!
+}
+
+teardown_file() {
+	[[ -n ${DOCKERD_PID:-} ]] || return 0
+	kill "$DOCKERD_PID"
+	wait_for "$DEADLINE" is_gone "$DOCKERD_PID"
+	umount /var/lib/docker
+}
+
+setup() {
+	[[ -n ${DOCKERD_PID:-} ]] || skip "no Docker Engine and Compose for the guest: scripts/setup --docker"
+}
+
+teardown() {
+	local status=0 containers
+	[[ -n ${DOCKERD_PID:-} ]] || return 0
+	end_test || status=1
+	mapfile -t containers < <(docker ps -aq)
+	((${#containers[@]} == 0)) || docker rm -f "${containers[@]}" >/dev/null || status=1
+	remove_cgroup "$CGROUP_ROOT/lab" || status=1
+	remove_disk "$LIVE_DIR/disk" || status=1
+	return "$status"
+}
+
+# folder_of NAME: the cgroup of the service's container.
+folder_of() {
+	echo "$CGROUP_ROOT/lab/$1/$(docker ps -q --no-trunc --filter "name=lab_$1_1")"
+}
+
+is_running() {
+	[[ $(docker ps -q --filter "name=lab_$1_1") ]]
+}
+
+@test "compose: three services run at their labels' cgroups, are governed by their labels, and go without a trace" {
+	local name
+	make_disk "$LIVE_DIR/disk" 64M
+	LAB_DEVICE=$(findmnt -no SOURCE "$LIVE_DIR/disk")
+	export LAB_DEVICE LAB_DATA=$LIVE_DIR/disk
+	start_cgbpf -c bench/workloads/cgbpf.yaml
+	"${COMPOSE[@]}" up -d --build 3>&-
+	for name in "${NAMES[@]}"; do
+		assert_equal "$(docker inspect --format '{{ index .Config.Labels "com.example.cgroup_path" }}' "lab_${name}_1")" \
+			"/lab/$name" "label"
+		[[ -d $(folder_of "$name") ]] || fail "no cgroup of $name below /lab/$name"
+	done
+	grep -q 'wbps=1048576 ' "$(folder_of io-tester)/io.max"
+	wait_journal '.target == "memory-hog" and (.added_memory // 0) > 0 and (.cgroup | startswith("/lab/memory-hog/"))' >/dev/null
+	wait_journal '.target == "cpu-burner" and .event == "soft_limit_raised" and .knob == "cpu.max"' >/dev/null
+	wait_journal '.event == "psi_spike"' >/dev/null
+	for name in "${NAMES[@]}"; do
+		is_running "$name" || fail "$name does not run: $(docker logs "lab_${name}_1" 2>&1)"
+	done
+	"${COMPOSE[@]}" down -t 5 3>&-
+	assert_equal "$(docker ps -aq)" "" "containers left"
+	wait_journal '.event == "cgroup_gone" and .target == "memory-hog"' >/dev/null
+	stop_cgbpf TERM
+}
