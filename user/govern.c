@@ -53,8 +53,7 @@ int govern__set_rule(struct controller *controller, const struct group *group)
 		rule.knobs |= 1 << CGBPF_KNOB_IO_MAX;
 		rule.io_device = io->device;
 		for (int kind = 0; kind < IO_KINDS; kind++)
-			if (io->rates[kind].is_governed &&
-			    io->rates[kind].standing < io->rates[kind].rule.hard)
+			if (io->rates[kind].is_governed && !io->rates[kind].is_hard_said)
 				wanted |= 1U << (kind & 1); /* rbps, wbps, riops, wiops */
 		rule.io_quiet = ~wanted & 3;
 	}

@@ -106,7 +106,6 @@ static void consider(struct controller *controller, struct group *group)
 	pthread_mutex_unlock(&controller->groups.lock);
 	if (!is_changed || io__set(controller, group, after))
 		return; /* or gone */
-	govern__set_rule(controller, group);
 	for (int kind = 0; kind < IO_KINDS; kind++) {
 		if (before[kind] == after[kind])
 			continue;
@@ -115,6 +114,7 @@ static void consider(struct controller *controller, struct group *group)
 		io__tell(controller, group, JOURNAL_LIMIT_RETURNED, kind, before[kind], after[kind],
 			 REASON_CALM);
 	}
+	govern__set_rule(controller, group);
 }
 
 static bool is_above_soft(const struct group_io *io)
@@ -165,6 +165,7 @@ static void adopt(struct controller *controller, struct group *group, const char
 		}
 		rate->standing = theirs[kind];
 		rate->calm_since_ns = 0;
+		rate->is_hard_said = false;
 	}
 	pthread_mutex_unlock(&controller->groups.lock);
 	govern__set_rule(controller, group);
