@@ -83,7 +83,9 @@ static int open_trigger(int dir_fd, const struct watch *watch)
 	if (fd < 0)
 		return -errno;
 	len = snprintf(line, sizeof(line), "some %u %llu", watch->threshold_ppm, WINDOW_US);
-	if (write(fd, line, len) < 0) {
+	/* With its NUL: psi_write() in kernel/sched/psi.c puts one in the place of the last byte.
+	 */
+	if (write(fd, line, len + 1) < 0) {
 		int err = -errno;
 
 		close(fd);
