@@ -79,6 +79,14 @@ setup() {
 		"${IN_MOUNTS[@]}" 'mount --bind /dev/null /sys/kernel/btf/vmlinux' "$CGBPF" bench-latency
 }
 
+@test "bench-latency: where nothing asked for can be measured, 3" {
+	local status=0
+	bench --iterations 2 --methods docker-api || status=$?
+	assert_equal "$status" 3 "exit status"
+	assert_skipped docker-api 'no Docker Engine.s socket'
+	assert_no_cgroup
+}
+
 # bats test_tags=core
 @test "bench-latency: SIGINT ends it with 1, what was measured, and nothing left" {
 	local status=0
@@ -89,4 +97,39 @@ setup() {
 		and ([.methods[] | select(.method == "cgbpf" and .n > 0 and .failed == 0)] | length == 6)'
 	assert_no_cgroup
 	assert_no_program
+}
+
+@test "bench-latency: a cgroup that goes away in the middle ends it with 1 and is named" {
+	local status=0
+	start_bench --iterations 100000 --methods "$WRITERS"
+	wait_for "$DEADLINE" rmdir "$CGROUP_ROOT/cgbpf-bench-$BENCH_PID"
+	wait_bench || status=$?
+	assert_equal "$status" 1 "exit status"
+	assert_result ".ended == \"the cgroup /cgbpf-bench-$BENCH_PID is gone\""
+}
+
+@test "bench-latency: two at once do not read each other's samples" {
+	local pid=0
+	"$CGBPF" bench-latency --json --iterations 4 --writes 60 --methods "$WRITERS" >"$LIVE_DIR/other.json" 3>&- &
+	pid=$!
+	bench --iterations 4 --writes 60 --methods "$WRITERS"
+	wait "$pid"
+	for file in "$RESULT" "$LIVE_DIR/other.json"; do
+		assert_rows cgbpf 60 "$file"
+		assert_rows shell-echo 4 "$file"
+		assert_result '.foreign_writes == 0' "$file"
+	done
+	assert_no_cgroup
+}
+
+@test "bench-latency: beside run, both do their work" {
+	local governed
+	governed=$(make_cgroup governed 32M)
+	write_config "$(path_of "$governed")" 32M 256M
+	start_cgbpf -c "$CONFIG"
+	bench --iterations 3 --methods "$WRITERS"
+	assert_rows cgbpf 15
+	lives "$governed" touch --bytes 100M
+	stop_cgbpf TERM
+	assert_limit "$governed" 32M
 }
