@@ -14,6 +14,8 @@ void audit__action(struct controller *controller, const struct action *action,
 	const char *why = record->detail ? record->detail : "";
 	char spare[16];
 
+	if (action->knob) /* only memory is lent */
+		return;
 	for (uint32_t i = 0; i < action->donations_cnt; i++) {
 		const struct group *group =
 			groups__find(&controller->groups, action->donations[i].id);
