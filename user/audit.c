@@ -29,8 +29,9 @@ void audit__action(struct controller *controller, const struct action *action,
 		snprintf(audit->detail, sizeof(audit->detail), "%s; lent by %u others", why,
 			 action->donations_cnt);
 		record->detail = audit->detail;
-	} else if (action->kind == ACTION_REFUSED && (action->reason == REASON_NO_HEADROOM ||
-						      action->reason == REASON_PARENT_BINDS)) {
+	} else if (action->kind == ACTION_REFUSED &&
+		   (action->reason == REASON_NO_HEADROOM ||
+		    (action->reason == REASON_PARENT_BINDS && action->asked_cnt))) {
 		snprintf(audit->detail, sizeof(audit->detail),
 			 "%s; of %u possible donors %u could spare %s together; of %zu cgroups too "
 			 "little is known",
