@@ -271,8 +271,9 @@ bool features_want_program(const struct features *features, const char *program)
 	if (strcmp(program, "on_kill_by_function") == 0 && features->has[FEATURE_KILL_TASK])
 		return false;
 	if (strcmp(program, "on_vfs_write") == 0 && features->has[FEATURE_LIMIT_WRITE])
-		if (strcmp(program, "on_bio_older") == 0 && features->has[FEATURE_IO_THROTTLE])
-			return false;
+		return false;
+	if (strcmp(program, "on_bio_older") == 0 && features->has[FEATURE_IO_THROTTLE])
+		return false;
 	for (int i = 0; i < FEATURE_MAX; i++)
 		if (table[i].program && strcmp(table[i].program, program) == 0)
 			return features->has[i];

@@ -181,6 +181,30 @@ static void one_kill_is_seen_by_one_program(void **state)
 	}
 }
 
+/* Where the kernel has both functions, one moment is not seen twice. */
+static void the_second_of_two_programs_is_not_wanted_beside_the_first(void **state)
+{
+	static const struct {
+		enum feature first, second;
+		const char *program;
+	} pairs[] = {
+		{FEATURE_LIMIT_WRITE, FEATURE_VFS_WRITE, "on_vfs_write"},
+		{FEATURE_LIMIT_WRITE, FEATURE_VFS_WRITE, "on_vfs_written"},
+		{FEATURE_IO_THROTTLE, FEATURE_IO_THROTTLE_OLDER, "on_bio_older"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
+		for (int has = 0; has < 4; has++) {
+			struct features features = all();
+
+			features.has[pairs[i].first] = has & 1;
+			features.has[pairs[i].second] = has & 2;
+			assert_int_equal(features_want_program(&features, pairs[i].program),
+					 has == 2);
+		}
+}
+
 static void a_program_the_table_does_not_know_is_not_wanted(void **state)
 {
 	struct features features = all();
@@ -257,6 +281,7 @@ int main(void)
 		cmocka_unit_test(every_program_is_off_until_it_is_wanted),
 		cmocka_unit_test(a_program_is_not_wanted_without_its_feature),
 		cmocka_unit_test(one_kill_is_seen_by_one_program),
+		cmocka_unit_test(the_second_of_two_programs_is_not_wanted_beside_the_first),
 		cmocka_unit_test(a_program_the_table_does_not_know_is_not_wanted),
 		cmocka_unit_test(the_first_missing_that_is_required_is_told),
 		cmocka_unit_test(a_cause_stands_before_what_follows_from_it),
