@@ -24,7 +24,6 @@ killed_without_alive_with() {
 	killed_without_alive_with touch --bytes 200M
 }
 
-# bats test_tags=core
 @test "rescue: small pages, touched one by one, live" {
 	killed_without_alive_with touch --bytes 200M --small-pages
 }
@@ -34,7 +33,6 @@ killed_without_alive_with() {
 	killed_without_alive_with fork --bytes 200M
 }
 
-# bats test_tags=core
 @test "rescue: four threads live" {
 	killed_without_alive_with threads --bytes 200M
 }
@@ -95,7 +93,6 @@ killed_without_alive_with() {
 	assert_equal "$(map_values cgroups | jq .kill_cnt)" 1 "kills in the map"
 }
 
-# bats test_tags=core
 @test "journal: received, decided, written, effective come in this order" {
 	local cgroup
 	cgroup=$(make_cgroup job)

@@ -71,7 +71,6 @@ refused() {
 	assert_journal ".event == \"governed\" and .target == \"process\" and .cgroup == \"$(path_of "$cgroup")\""
 }
 
-# bats test_tags=core
 @test "targets: two that claim one cgroup are refused, with the place, and nothing is changed" {
 	local cgroup
 	cgroup=$(make_cgroup job)

@@ -106,7 +106,6 @@ govern_docker() {
 	assert_equal "$(map_values rules | jq -c '[.soft_bytes, .hard_bytes]')" '[33554432,268435456]' "soft and hard"
 }
 
-# bats test_tags=core
 @test "docker: a foreign docker update is journaled and obeyed" {
 	start_container updated
 	govern_docker updated

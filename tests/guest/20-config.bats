@@ -29,7 +29,6 @@ refuse_config() {
 	refused 2 "^cgbpf: .*/bad\.yaml$1: .*$2" "$CGBPF" run -c "$BAD"
 }
 
-# bats test_tags=core
 @test "an unknown key is refused at its line and column" {
 	refuse_config :3:5 "unknown key 'memry'" <<-END
 		targets:
@@ -101,7 +100,6 @@ refuse_config() {
 	END
 }
 
-# bats test_tags=core
 @test "a target outside the root by a symbolic link is refused at its line and column" {
 	local outside
 	outside=$(make_cgroup outside)

@@ -16,7 +16,6 @@ setup() {
 
 AS_NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 
-# bats test_tags=core
 @test "without root, run ends with 3 and says sudo" {
 	refused 3 'root .*is missing.*sudo' "${AS_NOBODY[@]}" "$CGBPF" run
 }
@@ -36,7 +35,6 @@ AS_NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 		unshare --user --map-root-user "${RUN[@]}"
 }
 
-# bats test_tags=core
 @test "without cgroup v2, run ends with 3 and says what to boot with" {
 	refused 3 'cgroup v2 .*is missing.*unified_cgroup_hierarchy' \
 		"${IN_MOUNTS[@]}" 'mount -t tmpfs tmpfs /sys/fs/cgroup' "${RUN[@]}"

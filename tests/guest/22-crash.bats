@@ -35,7 +35,6 @@ run_traced() {
 		"$CGBPF" run -c "$CONFIG" --journal "$JOURNAL" --duration 1 >"$LIVE_DIR/said" 2>&1 3>&-
 }
 
-# bats test_tags=core
 @test "killed at any moment of its work, restore puts every limit back" {
 	local round
 	for ((round = 1; round <= ROUNDS; round++)); do
@@ -146,7 +145,6 @@ run_traced() {
 	assert_limit "$WEB" 16M
 }
 
-# bats test_tags=core
 @test "a second run is refused by the first one's pid and the first goes on" {
 	local status=0
 	start_cgbpf -c "$CONFIG"

@@ -112,7 +112,6 @@ wait_limit() {
 	refute_journal "$FOREIGN"
 }
 
-# bats test_tags=core
 @test "of several writes at once, obey ends with the last" {
 	start_with obey
 	pause_cgbpf
@@ -162,7 +161,6 @@ wait_limit() {
 	assert_kills "$WEB" 0
 }
 
-# bats test_tags=core
 @test "one that toggles a hundred times a second is answered three times, then wins" {
 	local round
 	start_with reassert

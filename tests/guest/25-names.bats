@@ -92,7 +92,6 @@ assert_told() {
 	assert_told $'q"u\'o\\t e`s'
 }
 
-# bats test_tags=core
 @test "an escape sequence of a terminal" {
 	governs $'\e[31mred\e]0;title\a\r\x9b2J'
 }

@@ -27,7 +27,6 @@ whole_has() {
 	jq -Rc 'fromjson? // empty' "$JOURNAL" | jq -ne "$1" >/dev/null
 }
 
-# bats test_tags=core
 @test "a full disk stops no rescue, is said once, and what was lost is counted when there is room" {
 	mount -t tmpfs -o size=64k tmpfs "$SMALL"
 	JOURNAL=$SMALL/journal

@@ -58,7 +58,6 @@ is_governed_cnt() {
 	stop_cgbpf TERM
 }
 
-# bats test_tags=core
 @test "cgroups that come, grow and go leave nothing behind" {
 	local round
 	write_config "$(path_of "$MANY")/*" 8M 32M "step: 4M"
@@ -122,7 +121,6 @@ stop_traced() {
 	assert_limit "$web" max
 }
 
-# bats test_tags=core
 @test "a neighbour that floods limits and folders keeps nobody from being rescued" {
 	local flood web=$TEST_CGROUP/web round
 	mkdir "$web"

@@ -50,7 +50,6 @@ status_of() {
 	assert_limit "$WEB" 16M
 }
 
-# bats test_tags=core
 @test "a fork bomb in a governed cgroup does not keep it from answering another" {
 	local bomb=$TEST_CGROUP/bomb
 	make_parent "$TEST_CGROUP"

@@ -140,7 +140,6 @@ loaded() {
 
 # --- reload ------------------------------------------------------------------------------------
 
-# bats test_tags=core
 @test "a bad configuration at SIGHUP is refused and the old one stays" {
 	start_cgbpf -c "$CONFIG"
 	echo '    memry: {}' >>"$CONFIG"
@@ -165,7 +164,6 @@ loaded() {
 	assert_originals
 }
 
-# bats test_tags=core
 @test "a good configuration at SIGHUP applies, and what it no longer names is put back" {
 	start_cgbpf -c "$CONFIG"
 	write_config "$(path_of "$WEB")" 20M 96M

@@ -87,7 +87,6 @@ setup() {
 	assert_no_cgroup
 }
 
-# bats test_tags=core
 @test "bench-latency: SIGINT ends it with 1, what was measured, and nothing left" {
 	local status=0
 	start_bench --iterations 100000 --methods "$WRITERS"

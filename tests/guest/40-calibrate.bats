@@ -114,7 +114,6 @@ wrong() {
 	[[ $output != *samples* ]] || fail "it has sampled: $output"
 }
 
-# bats test_tags=core
 @test "calibrate: a wrong call ends with 2 before the first sample" {
 	skip_feature sample
 	wrong 'wants --duration' -o "$RESULT"
@@ -132,7 +131,6 @@ wrong() {
 	[[ ! -e $RESULT ]]
 }
 
-# bats test_tags=core
 @test "calibrate: interrupted, it writes what it has, says that it is partial, and fails" {
 	local cgroup status=0
 	skip_feature sample
@@ -211,7 +209,6 @@ refused_with() {
 	[[ $output == *"$RESULT:$1"* ]] || fail "said '$output', expected $1"
 }
 
-# bats test_tags=core
 @test "calibration: a torn, foreign or impossible one is refused with its line" {
 	local job entry='"min_consumption":1,"max_consumption":3,"median_consumption":2'
 	job=$(make_cgroup job 64M)

@@ -170,7 +170,6 @@ foreign() {
 	start_cgbpf -c "$CONFIG"
 }
 
-# bats test_tags=core
 @test "cpu: another writer is obeyed, adopted or answered, with and without a period" {
 	foreign obey
 	echo 50000 >"$CGROUP/cpu.max"
