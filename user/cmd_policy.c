@@ -9,6 +9,7 @@
 #include "user/files.h"
 #include "user/log.h"
 #include "user/model.h"
+#include "user/outfile.h"
 #include "user/policy_journal.h"
 #include "user/policy_replay.h"
 #include "user/policy_retrain.h"
@@ -137,6 +138,12 @@ static int main_train(int argc, char **argv)
 	if (need(&train_command, "samples", samples) || need(&train_command, "output", output) ||
 	    parse_cores(&train_command, step, &step_cores))
 		return EXIT_WRONG_CALL;
+	err = outfile_check(output);
+	if (err) {
+		log_error("policy train: %s: %s", output,
+			  err == -EINVAL ? "it is no regular file" : strerror(-err));
+		return EXIT_WRONG_CALL;
+	}
 	trained = calloc(1, sizeof(*trained));
 	if (!trained)
 		return EXIT_FAILED;

@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "user/outfile.h"
 
 static int write_all(int fd, const char *text)
 {
@@ -26,29 +27,18 @@ static int write_all(int fd, const char *text)
 
 int files__replace_json(const char *file, const json_t *root)
 {
-	char *text = json_dumps(root, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(17));
-	char *beside = NULL;
-	int fd, err;
+	struct outfile out;
+	int err = outfile__open_regular(file, &out);
 
-	if (!text || asprintf(&beside, "%s.XXXXXX", file) < 0) {
-		free(text);
-		return -ENOMEM;
+	if (err)
+		return err;
+	if (json_dumpf(root, out.stream,
+		       JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(17)) < 0 ||
+	    fputc('\n', out.stream) == EOF) {
+		outfile__abandon(&out);
+		return -EIO;
 	}
-	fd = mkostemp(beside, O_CLOEXEC);
-	err = fd < 0 ? -errno : write_all(fd, text);
-	if (!err)
-		err = write_all(fd, "\n");
-	if (!err && (fchmod(fd, 0644) || fsync(fd)))
-		err = -errno;
-	if (fd >= 0)
-		close(fd);
-	if (!err && rename(beside, file) < 0)
-		err = -errno;
-	if (err && fd >= 0)
-		unlink(beside);
-	free(beside);
-	free(text);
-	return err;
+	return outfile__commit(&out);
 }
 
 int files__append_json(const char *file, const json_t *root)

@@ -14,8 +14,16 @@ struct outfile {
 	char *part; /* owned; what becomes PATH in the end; NULL: PATH is no regular file */
 };
 
-/* FILE "-" or NULL: standard output. 0 or a negative errno. */
+/*
+ * 0 or a negative errno; what is there stays as it is until outfile__commit. A link stays a link:
+ * what it leads to is replaced. A pipe or a device is written to directly. FILE "-" or NULL:
+ * standard output.
+ */
 int outfile__open(const char *file, struct outfile *ret_out);
+/* -EINVAL: FILE is a pipe or a device. No name stands for standard output. */
+int outfile__open_regular(const char *file, struct outfile *ret_out);
+/* Would that work? FILE is left as it is. */
+int outfile_check(const char *file);
 /* Puts what was written in its place. 0 or a negative errno; the outfile is closed either way. */
 int outfile__commit(struct outfile *out);
 /* Leaves what was there before. An outfile of zeros is allowed. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Owns the child process that is gnuplot, and the file it draws. It never decides what a picture
+/* Owns the child process that is gnuplot. It never decides what a picture
  * shows. */
 #include "user/plot.h"
 
@@ -12,36 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "user/outfile.h"
 #include "user/text.h"
 
 #define GNUPLOT "gnuplot"
 #define SHELL_NOT_FOUND 127
 
 extern char **environ;
-
-/* On this path already, or to be made beside it under another name first. */
-static int check_file(const char *file)
-{
-	char folder[PATH_MAX];
-	struct stat st;
-	char *slash;
-
-	if (stat(file, &st) == 0) {
-		if (S_ISDIR(st.st_mode))
-			return -EISDIR;
-		return access(file, W_OK) < 0 ? -errno : 0;
-	}
-	if (snprintf(folder, sizeof(folder), "%s", file) >= (int)sizeof(folder))
-		return -ENAMETOOLONG;
-	slash = strrchr(folder, '/');
-	if (slash)
-		slash[slash == folder] = '\0';
-	return access(slash ? folder : ".", W_OK | X_OK) < 0 ? -errno : 0;
-}
 
 /* As execvp would find it. */
 static int find_gnuplot(void)
@@ -64,7 +44,7 @@ int plot_check(const char *file)
 {
 	int err = find_gnuplot();
 
-	return err ? err : check_file(file);
+	return err ? err : outfile_check(file);
 }
 
 /* A file in memory to give a child as its input or to take its words from. */
@@ -131,33 +111,32 @@ static void read_words(int fd, char *error, size_t error_len)
 int plot_svg(const char *script, const char *file, unsigned int width, unsigned int height,
 	     char *error, size_t error_len)
 {
-	char partial[PATH_MAX], *whole = NULL;
-	int in_fd = -1, out_fd = -1, error_fd = -1, err;
+	struct outfile out;
+	char *whole = NULL;
+	int in_fd = -1, error_fd = -1, err;
 
 	*error = '\0';
-	if (snprintf(partial, sizeof(partial), "%s.XXXXXX", file) >= (int)sizeof(partial))
-		return -ENAMETOOLONG;
 	if (asprintf(&whole,
 		     "set terminal svg size %u,%u dynamic noenhanced background rgb 'white' "
 		     "font 'sans-serif,13'\n%s\n",
 		     width, height, script) < 0)
 		return -ENOMEM;
-	out_fd = mkostemp(partial, O_CLOEXEC);
-	if (out_fd < 0) {
-		err = -errno;
+	err = outfile__open_regular(file, &out);
+	if (err) {
 		free(whole);
 		return err;
 	}
 	in_fd = memory_file(whole);
 	error_fd = memory_file("");
-	err = in_fd < 0 ? in_fd : error_fd < 0 ? error_fd : run_gnuplot(in_fd, out_fd, error_fd);
+	err = in_fd < 0	     ? in_fd
+	      : error_fd < 0 ? error_fd
+			     : run_gnuplot(in_fd, fileno(out.stream), error_fd);
 	if (err == -EBADMSG)
 		read_words(error_fd, error, error_len);
-	if (!err && (fchmod(out_fd, 0644) < 0 || rename(partial, file) < 0))
-		err = -errno;
 	if (err)
-		unlink(partial);
-	close(out_fd);
+		outfile__abandon(&out);
+	else
+		err = outfile__commit(&out);
 	if (in_fd >= 0)
 		close(in_fd);
 	if (error_fd >= 0)
@@ -173,6 +152,8 @@ const char *plot_error(int err)
 		return "gnuplot, which draws it, is not installed (package gnuplot-nox)";
 	case -EBADMSG:
 		return "gnuplot did not take its script";
+	case -EINVAL:
+		return "it is no regular file";
 	default:
 		return strerror(-err);
 	}

@@ -8,14 +8,14 @@
 
 /*
  * Before anything is measured: is gnuplot installed, and can FILE be written? FILE is left as it
- * is. -ENOPKG: no gnuplot; else the errno of FILE.
+ * is. -ENOPKG: no gnuplot; else as outfile__open_regular.
  */
 int plot_check(const char *file);
 
 /*
  * Draws SCRIPT, gnuplot commands that set neither terminal nor output, as WIDTH by HEIGHT pixels
  * into FILE, which is replaced as a whole or not at all. -ENOPKG: no gnuplot; -EBADMSG: gnuplot did
- * not take the script, and ERROR holds its words, escaped; else the errno of FILE.
+ * not take the script, and ERROR holds its words, escaped; else as outfile__open_regular.
  */
 int plot_svg(const char *script, const char *file, unsigned int width, unsigned int height,
 	     char *error, size_t error_len);

@@ -109,6 +109,22 @@ static void a_file_that_cannot_be_is_refused_beforehand(void **state)
 	assert_int_equal(plot_check(file), 0);
 }
 
+static void a_pipe_is_no_place_for_a_picture(void **state)
+{
+	char error[256], pipe_there[sizeof(file)];
+	struct stat st;
+
+	(void)state;
+	need_gnuplot();
+	snprintf(pipe_there, sizeof(pipe_there), "%s/pipe", folder);
+	assert_int_equal(mkfifo(pipe_there, 0600), 0);
+	assert_int_equal(plot_check(pipe_there), -EINVAL);
+	assert_int_equal(plot_svg("plot 1", pipe_there, 400, 300, error, sizeof(error)), -EINVAL);
+	assert_int_equal(stat(pipe_there, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	unlink(pipe_there);
+}
+
 static void without_gnuplot_that_is_said(void **state)
 {
 	char error[256], *path = strdup(getenv("PATH") ?: "");
@@ -130,6 +146,7 @@ int main(void)
 		cmocka_unit_test(a_picture_is_drawn),
 		cmocka_unit_test(a_bad_script_leaves_the_file_alone_and_says_why),
 		cmocka_unit_test(a_file_that_cannot_be_is_refused_beforehand),
+		cmocka_unit_test(a_pipe_is_no_place_for_a_picture),
 		cmocka_unit_test(without_gnuplot_that_is_said),
 	};
 
