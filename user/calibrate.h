@@ -59,6 +59,9 @@ bool calibrate_is_wanted(const struct calibrate_options *options, const char *pa
 int calibrate_sample(const struct calibrate_options *options, int root_fd,
 		     struct calibration_result *ret_result);
 
+/* calibrate_order.c: by path; what had one name at different times becomes one. */
+void calibrate_put_in_order(struct calibration_result *result);
+
 /* calibrate_output.c: 0 or a negative errno. */
 int calibrate_write_json(const struct calibration_result *result, FILE *file);
 int calibrate_write_csv(const struct calibration_result *result, FILE *file);

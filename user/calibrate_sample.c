@@ -57,13 +57,16 @@ static int add(struct calibration_result *result, uint64_t id, char *path)
 	return 0;
 }
 
-/* A cgroup that the walk met for the first time. */
+/* A cgroup that the walk met for the first time; one that two walks told is told twice. */
 static void meet(void *context, uint64_t id)
 {
 	struct session *session = context;
+	struct cgbpf_usage usage;
 	char *path = NULL;
 	int fd, err;
 
+	if (!sampler__usage(session->sampler, id, &usage))
+		return;
 	err = cgfs_open_id(session->root_fd, id, &fd);
 	if (!err) {
 		err = cgfs_path(session->root_fd, fd, &path);
@@ -100,8 +103,10 @@ static int sample(struct session *session)
 		return err;
 	sampler__fresh(session->sampler, meet, session);
 	/* Who was met now has its first sample now. */
-	if (!session->result.passes_cnt && session->result.cnt > known)
+	if (!session->result.passes_cnt && session->result.cnt > known) {
 		err = sampler__pass(session->sampler);
+		sampler__fresh(session->sampler, meet, session);
+	}
 	session->result.passes_cnt++;
 	return err;
 }
@@ -153,6 +158,18 @@ static void set_timer(const struct session *session, uint64_t first_ns, uint64_t
 	timerfd_settime(session->timer_fd, 0, &when, NULL);
 }
 
+/* The last sample is taken at the end, not an interval after it. Ticks come early by a little. */
+static void aim_at_end(const struct session *session, uint64_t begin_ns)
+{
+	const struct calibrate_options *options = session->options;
+	uint64_t done_ns = now_of(CLOCK_MONOTONIC) - begin_ns;
+
+	if (done_ns >= options->duration_ns)
+		set_timer(session, 1, 0);
+	else if (options->duration_ns - done_ns < options->interval_ns + options->interval_ns / 10)
+		set_timer(session, options->duration_ns - done_ns, 0);
+}
+
 /* From the first to the last sample, or to a signal. */
 static int sample_all(struct session *session)
 {
@@ -171,19 +188,13 @@ static int sample_all(struct session *session)
 		if (err || now_of(CLOCK_MONOTONIC) - begin_ns >= options->duration_ns)
 			break;
 		progress(session, begin_ns, false);
+		aim_at_end(session, begin_ns);
 		result->is_partial = !wait_for_tick(session, &ticks);
 		result->missed_cnt += ticks - 1;
 	}
 	result->end_ns = now_of(CLOCK_REALTIME);
 	progress(session, begin_ns, true);
 	return err;
-}
-
-static int by_path(const void *a, const void *b)
-{
-	const struct calibrated *x = a, *y = b;
-
-	return strcmp(x->path, y->path);
 }
 
 /* What the kernel has counted, into memory of ours. */
@@ -205,23 +216,7 @@ static void collect(struct session *session)
 		if (!each->is_gone)
 			close(fd);
 	}
-	if (result->cnt)
-		qsort(result->cgroups, result->cnt, sizeof(*result->cgroups), by_path);
-	/* A child follows its parent, but for names between that begin with the parent's. */
-	for (size_t i = 0; i < result->cnt; i++) {
-		size_t len = strlen(result->cgroups[i].path);
-
-		for (size_t j = i + 1; j < result->cnt; j++) {
-			const char *path = result->cgroups[j].path;
-
-			if (strncmp(path, result->cgroups[i].path, len) != 0)
-				break;
-			if (path[len] == '/' || len == 1) {
-				result->cgroups[i].has_children = true;
-				break;
-			}
-		}
-	}
+	calibrate_put_in_order(result);
 }
 
 static int open_all(struct session *session)
@@ -233,6 +228,7 @@ static int open_all(struct session *session)
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGINT);
 	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGHUP);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 	session->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	session->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

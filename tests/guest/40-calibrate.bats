@@ -105,6 +105,40 @@ is_close() {
 		and .["/"].count > .[$late].count' "$RESULT"
 }
 
+@test "calibrate: a cgroup that is remade under its name is one entry, which run takes; SIGHUP ends it as SIGINT" {
+	local again status=0 entries
+	skip_feature sample
+	again=$(make_cgroup again)
+	"$CGBPF" calibrate --duration 600 --interval 50 -o "$RESULT" --cgroup "$(path_of "$again")" 2>"$CGBPF_STDERR" 3>&- &
+	wait_for "$DEADLINE" grep -q 'samples' "$CGBPF_STDERR"
+	remove_cgroup "$again"
+	mkdir "$again"
+	echo 64M >"$again/memory.max"
+	sleep 0.5 # that is what is looked at
+	kill -HUP %1
+	wait %1 || status=$?
+	assert_equal "$status" 1 "status"
+	# jq keeps the last of two equal keys.
+	entries=$(grep -cF "\"$(path_of "$again")\":" "$RESULT")
+	assert_equal "$entries" 1 "entries"
+	assert_equal "$(value "$again" gone)" null "gone"
+	assert_equal "$(value "$again" partial)" true "partial"
+	write_targets "machine: { calibration: \"$RESULT\" }" <<-END
+		  - name: test
+		    cgroup: "$(path_of "$again")"
+		    memory: {}
+	END
+	"$CGBPF" run -c "$CONFIG" --duration 1
+}
+
+@test "calibrate: where the interval is longer than the span, the last sample is at its end" {
+	local job
+	skip_feature sample
+	job=$(make_cgroup job)
+	timeout 60 "$CGBPF" calibrate -q -o "$RESULT" --duration 0.3 --interval 3600s --cgroup "$(path_of "$job")"
+	assert_equal "$(value "$job" count)" 2 "samples"
+}
+
 # wrong MESSAGE OPTION...: refused with 2, with this message, before any sample, and nothing is written.
 wrong() {
 	local message=$1
