@@ -12,6 +12,7 @@
 
 #include "user/cgfs.h"
 #include "user/ledger.h"
+#include "user/words.h"
 
 #define LIST_LEN 256
 
@@ -23,16 +24,6 @@ static uint32_t hash(const char *name)
 	for (; *name; name++)
 		value = (value ^ (unsigned char)*name) * 16777619U;
 	return value ?: 1;
-}
-
-static bool has_word(const char *list, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (const char *at = list; (at = strstr(at, word)); at += len)
-		if ((at == list || at[-1] == ' ') && (!at[len] || at[len] == ' '))
-			return true;
-	return false;
 }
 
 static int write_words(int dir_fd, const char *words)
@@ -63,7 +54,7 @@ static int hand_out(const struct apply *apply, int dir_fd, const char *const *co
 	if (err)
 		return err;
 	for (; *controllers; controllers++) {
-		if (!has_word(has, *controllers) || has_word(out, *controllers))
+		if (!words_have(has, *controllers) || words_have(out, *controllers))
 			continue;
 		snprintf(words + strlen(words), sizeof(words) - strlen(words), "%s+%s",
 			 *words ? " " : "", *controllers);

@@ -8,18 +8,9 @@
 
 #include "user/cgfs.h"
 #include "user/tree.h"
+#include "user/words.h"
 
 static const char *const names[TREE_CONTROLLERS_CNT] = {"cpuset", "memory"};
-
-static bool has_word(const char *text, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (; *text; text += strcspn(text, " "), text += strspn(text, " "))
-		if (strncmp(text, word, len) == 0 && (text[len] == ' ' || !text[len]))
-			return true;
-	return false;
-}
 
 static int read_bits(int dir_fd, const char *file)
 {
@@ -29,7 +20,7 @@ static int read_bits(int dir_fd, const char *file)
 	if (err)
 		return err;
 	for (int i = 0; i < TREE_CONTROLLERS_CNT; i++)
-		if (has_word(text, names[i]))
+		if (words_have(text, names[i]))
 			bits |= 1 << i;
 	return bits;
 }
