@@ -69,36 +69,39 @@ static int check_host(const struct features *features)
 	return 0;
 }
 
-/* All that can be wrong with the call, before anything is touched. */
+/* All that can be wrong with the call, before anything is touched: an exit status. */
 static int check_call(struct call *call)
 {
-	int err = choose_methods(call->methods, &call->options);
+	int err;
 
-	if (err)
-		return err;
+	if (choose_methods(call->methods, &call->options))
+		return EXIT_WRONG_CALL;
 	if (!call->options.writes)
 		call->options.writes = call->options.iterations * DEFAULT_WRITES_EACH;
 	if (call->docker_host && engine_use(call->docker_host)) {
 		log_error("bench-latency: option '--docker-host': it is no unix socket, as "
 			  "unix:///run/docker.sock");
-		return -EINVAL;
+		return EXIT_WRONG_CALL;
 	}
 	err = call->svg ? plot_check(call->svg) : 0;
 	if (err) {
 		log_error("bench-latency: %s: %s", call->svg, plot_error(err));
-		return err;
+		return err == -ENOPKG ? EXIT_CANNOT : EXIT_WRONG_CALL;
 	}
-	if (!call->samples)
-		return 0;
+	return EXIT_DONE;
+}
+
+/* Empties it: where nothing can be measured, what was there stays. */
+static int open_samples(struct call *call)
+{
 	call->options.samples = fopen(call->samples, "we");
 	/* Flushed: a device that is full is found now, and not at the end. */
 	if (!call->options.samples || fputs(CSV_HEAD, call->options.samples) < 0 ||
 	    fflush(call->options.samples)) {
-		err = -errno;
-		log_error("bench-latency: %s: %s", call->samples, strerror(-err));
-		return err;
+		log_error("bench-latency: %s: %s", call->samples, strerror(errno));
+		return EXIT_WRONG_CALL;
 	}
-	return 0;
+	return EXIT_DONE;
 }
 
 static int hand_out(const struct call *call, const struct latency_result *result)
@@ -139,10 +142,12 @@ static int measure(struct call *call)
 	features_probe(&features);
 	if (check_host(&features))
 		return EXIT_CANNOT;
+	if (call->samples && open_samples(call))
+		return EXIT_WRONG_CALL;
 	status = latency_session(&call->options, &features, &result);
-	if (status == EXIT_FAILED && result.ended[0])
+	if (result.ended[0])
 		log_error("bench-latency: %s; what was measured until then follows", result.ended);
-	if (status == EXIT_DONE || (status == EXIT_FAILED && result.ended[0])) {
+	if (result.is_worth_telling) {
 		told = hand_out(call, &result);
 		status = status == EXIT_DONE ? told : status;
 	}
@@ -186,7 +191,8 @@ static int main_bench_latency(int argc, char **argv)
 
 	if (err)
 		return err > 0 ? EXIT_DONE : EXIT_WRONG_CALL;
-	return check_call(&call) ? EXIT_WRONG_CALL : measure(&call);
+	err = check_call(&call);
+	return err ? err : measure(&call);
 }
 
 const struct command cmd_bench_latency = {

@@ -9,6 +9,7 @@
 
 #include "user/latency.h"
 #include "user/latency_engine.h"
+#include "user/latency_folder.h"
 #include "user/latency_place.h"
 #include "user/latency_probe.h"
 #include "user/latency_stats.h"
@@ -36,6 +37,7 @@ struct latency_result {
 	struct latency_row rows[LATENCY_METHODS][LATENCY_KNOBS];
 	struct latency_series stages[LATENCY_KNOBS][LATENCY_STAGES]; /* of docker update */
 	uint64_t foreign_cnt, lost_cnt;
+	bool is_worth_telling; /* it came to measuring, or to knowing that nothing can be */
 	char ended[256]; /* why it ended early; empty: it did not */
 };
 
@@ -46,10 +48,9 @@ struct latency_bench {
 	struct latency_probe *probe;
 	struct latency_place places[LATENCY_PLACES];
 	char own_names[LATENCY_PLACES][64]; /* of containers that are ours to remove */
-	char own_cgroup[32]; /* a plain folder that is, once it is made */
-	bool is_folder_own;
+	struct latency_folder own_folder;
 	char own_unit[32]; /* a slice that is; empty: none */
-	bool has_container;
+	bool has_container; /* whose limits of before are known */
 	bool was_client_used; /* one that makes the Engine or a runtime write down what it did */
 	int root_fd, signal_fd;
 	uint32_t dockerd, containerd;

@@ -308,6 +308,8 @@ int latency_engine_update(const struct latency_place *place, json_t *change,
 			.method = "POST", .path = path, .body = change, .timeout_ms = SLOW_MS},
 		&answer);
 	said(why, err, &answer);
+	if (err == -EREMOTEIO && answer.status == 404)
+		err = -ESRCH;
 	engine_answer_free(&answer);
 	return err;
 }

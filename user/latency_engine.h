@@ -34,7 +34,8 @@ void latency_engine_sweep(void);
 /* A container that runs. -ENOENT: there is none of that name; -ESRCH: it does not run. */
 int latency_engine_find(const char *name, int root_fd, struct latency_place *place,
 			struct latency_why *why);
-/* Makes the Engine and the runtime write down again what they had before. */
+/* Makes the Engine and the runtime write down again what they had before. -ESRCH: the container was
+ * removed; -EREMOTEIO: the Engine refused; else it is away. */
 int latency_engine_restore(const struct latency_place *place, struct latency_why *why);
 
 /* The body of a request that changes KNOB; the caller drops it. */

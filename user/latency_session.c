@@ -12,9 +12,9 @@
 #include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "user/apply.h"
 #include "user/cgfs.h"
 #include "user/engine.h"
 #include "user/latency_child.h"
@@ -24,8 +24,8 @@
 #include "user/log.h"
 #include "user/params.h"
 
-/* How long an Engine that is away is waited for when there is something to remove. */
-#define REMOVE_TRIES 30
+/* How long an Engine that is away is waited for when there is something to undo. */
+#define ENGINE_TRIES 30
 #define SYSTEMD_PID 1
 
 /* From here on signals are looked at between two changes. */
@@ -42,6 +42,30 @@ static int catch_signals(void)
 		return -errno;
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? -errno : fd;
+}
+
+/* What was read before the lock was held may be what another bench had written. */
+static int find_again(struct latency_bench *bench, struct latency_place *place,
+		      struct latency_why *why)
+{
+	struct latency_place again = {};
+	int err = latency_engine_find(bench->options->container, bench->root_fd, &again, why);
+	int lock_fd = place->dir_fd;
+
+	if (!err && (strcmp(again.id, place->id) != 0 || again.init_pid != place->init_pid)) {
+		snprintf(why->text, sizeof(why->text), "it was started again meanwhile");
+		err = -EAGAIN;
+	}
+	if (err) {
+		latency_place__close(&again);
+		return err;
+	}
+	/* The lock is held by that descriptor, and by no other of the same folder. */
+	place->dir_fd = again.dir_fd;
+	again.dir_fd = lock_fd;
+	latency_place__close(place);
+	*place = again;
+	return 0;
 }
 
 /* Somebody else's. Two benches cannot change one container: each would find the other's values. */
@@ -63,6 +87,10 @@ static int borrow_container(struct latency_bench *bench)
 	if (flock(place->dir_fd, LOCK_EX | LOCK_NB) < 0) {
 		log_error("bench-latency: container '%s' is measured by another bench-latency",
 			  place->name);
+		return EXIT_FAILED;
+	}
+	if (find_again(bench, place, &why)) {
+		log_error("bench-latency: container '%s': %s", name, why.text);
 		return EXIT_FAILED;
 	}
 	bench->has_container = true;
@@ -94,26 +122,6 @@ static void make_crun_container(struct latency_bench *bench)
 	}
 }
 
-/* Beside all others. */
-static int make_folder(struct latency_bench *bench, const char *name)
-{
-	static const char *const controllers[] = {"+memory", "+cpu"};
-	int fd;
-
-	for (size_t i = 0; i < sizeof(controllers) / sizeof(*controllers); i++) {
-		/* A controller that is missing leaves out its limit. */
-		fd = openat(bench->root_fd, "cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
-		if (fd >= 0) {
-			apply_write_whole(fd, controllers[i]);
-			close(fd);
-		}
-	}
-	if (mkdirat(bench->root_fd, name, 0755) < 0)
-		return -errno;
-	bench->is_folder_own = true;
-	return 0;
-}
-
 /* Without an Engine, or where it cannot make a container. */
 static int make_cgroup(struct latency_bench *bench)
 {
@@ -122,12 +130,11 @@ static int make_cgroup(struct latency_bench *bench)
 
 	if (latency_unit_has_systemd())
 		err = latency_unit_make(bench->signal_fd, bench->own_unit, sizeof(bench->own_unit));
-	if (err) {
-		snprintf(bench->own_cgroup, sizeof(bench->own_cgroup), "cgbpf-bench-%d", getpid());
-		err = make_folder(bench, bench->own_cgroup);
-	}
+	if (err)
+		err = latency_folder__make(&bench->own_folder, bench->root_fd);
 	if (!err &&
-	    asprintf(&path, "/%s", bench->is_folder_own ? bench->own_cgroup : bench->own_unit) < 0)
+	    asprintf(&path, "/%s",
+		     bench->own_folder.is_made ? bench->own_folder.name : bench->own_unit) < 0)
 		err = -ENOMEM;
 	if (!err)
 		err = latency_place__open(&bench->places[LATENCY_MAIN], bench->root_fd, path);
@@ -221,14 +228,19 @@ static void drop_signals(const struct latency_bench *bench)
 		;
 }
 
+static void wait_a_second(void)
+{
+	const struct timespec second = {.tv_sec = 1};
+
+	nanosleep(&second, NULL);
+}
+
 static int remove_container(const char *name)
 {
 	int err = latency_engine_remove(name);
 
-	for (int i = 0; err && i < REMOVE_TRIES; i++) {
-		const struct timespec second = {.tv_sec = 1};
-
-		nanosleep(&second, NULL);
+	for (int i = 0; err && i < ENGINE_TRIES; i++) {
+		wait_a_second();
 		err = latency_engine_remove(name);
 	}
 	if (err)
@@ -237,37 +249,63 @@ static int remove_container(const char *name)
 	return err;
 }
 
+/* What the Engine has written down. */
+static int restore_notes(const struct latency_place *place)
+{
+	struct latency_why why = {};
+	int err = latency_engine_restore(place, &why);
+
+	/* Where it answers, asking again gets the same answer. */
+	for (int i = 0; err && err != -EREMOTEIO && err != -ESRCH && i < ENGINE_TRIES; i++) {
+		wait_a_second();
+		err = latency_engine_restore(place, &why);
+	}
+	/* A container that was removed has no notes. */
+	if (!err || err == -ESRCH)
+		return 0;
+	log_error("bench-latency: container %s: the Engine was not told of the limits of before: "
+		  "%s (docker update)",
+		  place->name, why.text);
+	return err;
+}
+
+/* A container of somebody else's. */
+static int restore_container(const struct latency_bench *bench)
+{
+	const struct latency_place *place = &bench->places[LATENCY_MAIN];
+	int err = latency_place__restore(place), notes_err = 0;
+
+	if (bench->was_client_used) {
+		notes_err = restore_notes(place);
+		/* Its way to write a value is not always the one that stood there. */
+		err = latency_place__restore(place);
+	}
+	if (err)
+		log_error("bench-latency: the limits of container %s were not put back: %s",
+			  place->name, strerror(-err));
+	return notes_err ? notes_err : err;
+}
+
 /* Everything as it was, whatever happened. */
 static int undo(struct latency_bench *bench)
 {
-	struct latency_place *place = &bench->places[LATENCY_MAIN];
-	struct latency_why why = {};
 	int failed = 0, err;
 
 	latency_probe__close(bench->probe);
-	if (bench->options->container && place->path) {
-		if (bench->was_client_used && latency_engine_restore(place, &why))
-			log_warning("bench-latency: container %s: the Engine was not told of the "
-				    "limits of before: %s",
-				    place->name, why.text);
-		err = latency_place__restore(place);
-		failed |= err;
-		if (err)
-			log_error("bench-latency: the limits of container %s were not put back: %s",
-				  place->name, strerror(-err));
-	}
+	/* Before its limits are known there is nothing to put back: another bench may be at work.
+	 */
+	if (bench->options->container && bench->has_container)
+		failed = restore_container(bench);
 	for (int i = 0; i < LATENCY_PLACES; i++) {
 		latency_place__close(&bench->places[i]);
 		if (bench->own_names[i][0])
 			failed |= remove_container(bench->own_names[i]);
 	}
-	err = bench->is_folder_own && unlinkat(bench->root_fd, bench->own_cgroup, AT_REMOVEDIR) < 0
-		      ? -errno
-		      : 0;
-	/* What is not there needs no removal. */
-	if (err && err != -ENOENT) {
+	err = latency_folder__remove(&bench->own_folder, bench->root_fd);
+	if (err) {
 		failed = 1;
-		log_error("bench-latency: " CGFS_ROOT "/%s: %s", bench->own_cgroup, strerror(-err));
+		log_error("bench-latency: " CGFS_ROOT "/%s: %s", bench->own_folder.name,
+			  strerror(-err));
 	}
 	if (bench->own_unit[0]) {
 		drop_signals(bench);
@@ -300,8 +338,11 @@ int latency_session(const struct latency_options *options, const struct features
 		status = find_place(&bench);
 	if (status == EXIT_DONE)
 		status = open_probe(&bench, features);
-	if (status == EXIT_DONE && check_methods(&bench) && latency_rounds(&bench))
-		status = EXIT_FAILED;
+	if (status == EXIT_DONE) {
+		ret_result->is_worth_telling = true;
+		if (check_methods(&bench) && latency_rounds(&bench))
+			status = EXIT_FAILED;
+	}
 	if (undo(&bench))
 		status = EXIT_FAILED;
 	return status;

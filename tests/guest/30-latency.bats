@@ -56,6 +56,7 @@ setup() {
 	refused 2 "no method ''" "$CGBPF" bench-latency --methods cgbpf,
 	refused 2 'no unix socket' "$CGBPF" bench-latency --docker-host tcp://127.0.0.1:2375
 	refused 2 '/no/such/x.svg: No such file' "$CGBPF" bench-latency --svg /no/such/x.svg
+	refused 2 '/dev/null: it is no regular file' "$CGBPF" bench-latency --svg /dev/null
 	refused 2 '/no/such/x.csv: No such file' "$CGBPF" bench-latency --samples /no/such/x.csv
 	refused 2 '/proc/version: ' "$CGBPF" bench-latency --samples /proc/version
 	refused 2 '/dev/full: No space' "$CGBPF" bench-latency --samples /dev/full
@@ -66,7 +67,7 @@ setup() {
 	local program
 	program=$(realpath ./cgbpf)
 	mkdir "$LIVE_DIR/empty"
-	refused 2 'gnuplot.*is not installed.*gnuplot-nox' \
+	refused 3 'gnuplot.*is not installed.*gnuplot-nox' \
 		env PATH="$LIVE_DIR/empty" "$program" bench-latency --svg "$LIVE_DIR/x.svg"
 	[[ ! -e $LIVE_DIR/x.svg ]]
 }
@@ -75,8 +76,10 @@ setup() {
 	refused 3 'root .*is missing.*sudo' setpriv --reuid=65534 --regid=65534 --clear-groups "$CGBPF" bench-latency
 	refused 3 'cgroup v2 .*is missing.*unified_cgroup_hierarchy' \
 		"${IN_MOUNTS[@]}" 'mount -t tmpfs tmpfs /sys/fs/cgroup' "$CGBPF" bench-latency
-	refused 3 'types .*is missing' \
-		"${IN_MOUNTS[@]}" 'mount --bind /dev/null /sys/kernel/btf/vmlinux' "$CGBPF" bench-latency
+	echo kept >"$LIVE_DIR/csv"
+	refused 3 'types .*is missing' "${IN_MOUNTS[@]}" 'mount --bind /dev/null /sys/kernel/btf/vmlinux' \
+		"$CGBPF" bench-latency --samples "$LIVE_DIR/csv"
+	assert_equal "$(<"$LIVE_DIR/csv")" kept "samples of before"
 }
 
 @test "bench-latency: where nothing asked for can be measured, 3" {
