@@ -9,6 +9,22 @@
 #include "user/commands.h"
 #include "user/feature.h"
 
+/* What would be loaded here, and by which command. */
+static json_t *programs_of(const struct features *features)
+{
+	json_t *programs = json_array();
+	const struct program_row *row;
+
+	for (size_t i = 0; (row = feature_program(i)); i++)
+		if (features->has[row->needs] &&
+		    (row->unless == FEATURE_MAX || !features->has[row->unless]))
+			json_array_append_new(programs,
+					      json_pack("{s:s, s:s, s:s}", "name", row->name,
+							"feature", feature_row(row->needs)->name,
+							"command", row->command));
+	return programs;
+}
+
 static void print_json(const struct features *features, const char *kernel)
 {
 	json_t *rows = json_array(), *all;
@@ -19,13 +35,12 @@ static void print_json(const struct features *features, const char *kernel)
 		const struct feature_row *row = feature_row(i);
 
 		json_array_append_new(
-			rows, json_pack("{s:s, s:b, s:b, s:s, s:s, s:s, s:s*}", "name", row->name,
+			rows, json_pack("{s:s, s:b, s:b, s:s, s:s, s:s}", "name", row->name,
 					"present", features->has[i], "required", row->is_required,
-					"what", row->what, "lost", row->lost, "cure", row->cure,
-					"program", row->program));
+					"what", row->what, "lost", row->lost, "cure", row->cure));
 	}
-	all = json_pack("{s:s, s:b, s:o}", "kernel", kernel, "can_run", missing == FEATURE_MAX,
-			"features", rows);
+	all = json_pack("{s:s, s:b, s:o, s:o}", "kernel", kernel, "can_run", missing == FEATURE_MAX,
+			"features", rows, "programs", programs_of(features));
 	text = json_dumps(all, JSON_INDENT(2));
 	if (text)
 		puts(text);

@@ -19,99 +19,130 @@
 
 static const struct feature_row table[FEATURE_MAX] = {
 	[FEATURE_ROOT] = {"root", "root (uid 0)", "BPF programs and limits need it",
-			  "run it with sudo", true, NULL},
+			  "run it with sudo", true},
 	[FEATURE_CAP_BPF] = {"cap_bpf", "the capability CAP_BPF (or CAP_SYS_ADMIN)",
-			     "no BPF program can be loaded", "give it the capability", true, NULL},
+			     "no BPF program can be loaded", "give it the capability", true},
 	[FEATURE_CAP_PERFMON] = {"cap_perfmon", "the capability CAP_PERFMON (or CAP_SYS_ADMIN)",
 				 "no BPF program can look into the kernel",
-				 "give it the capability", true, NULL},
+				 "give it the capability", true},
 	[FEATURE_CAP_READ] = {"cap_dac_read_search", "the capability CAP_DAC_READ_SEARCH",
 			      "cgroups cannot be opened by the number in an event",
-			      "give it the capability", true, NULL},
+			      "give it the capability", true},
 	[FEATURE_CGROUP2] = {"cgroup2", "cgroup v2 mounted on /sys/fs/cgroup",
 			     "there is nothing to govern",
 			     "boot with systemd.unified_cgroup_hierarchy=1 (cgroup "
 			     "v1 is not served)",
-			     true, NULL},
+			     true},
 	[FEATURE_CGROUP2_WRITABLE] = {"cgroup2_writable", "cgroup v2 mounted writable",
 				      "no limit can be moved", "mount -o remount,rw /sys/fs/cgroup",
-				      true, NULL},
+				      true},
 	[FEATURE_MEMORY_CONTROLLER] = {"memory_controller", "the memory controller in cgroup v2",
 				       "memory limits cannot be governed",
 				       "boot without cgroup_disable=memory and free it from v1",
-				       true, NULL},
+				       true},
 	[FEATURE_BTF] = {"btf", "the kernel's types (/sys/kernel/btf/vmlinux)",
 			 "no BPF program can be fitted to this kernel",
-			 "use a kernel built with CONFIG_DEBUG_INFO_BTF", true, NULL},
+			 "use a kernel built with CONFIG_DEBUG_INFO_BTF", true},
 	[FEATURE_BPFFS] = {"bpffs", "bpffs mounted on /sys/fs/bpf",
 			   "the ledger could not outlive a crash", "mount -t bpf bpf /sys/fs/bpf",
-			   true, NULL},
+			   true},
 	[FEATURE_FTRACE] = {"ftrace", "kernel.ftrace_enabled=1",
 			    "fentry programs attach and never run",
-			    "sysctl kernel.ftrace_enabled=1", true, NULL},
+			    "sysctl kernel.ftrace_enabled=1", true},
 	[FEATURE_BPF_LOOP] = {"bpf_loop", "the helper bpf_loop (5.17)",
-			      "no task can be held at OOM", "use a kernel from 5.17 on", true,
-			      NULL},
+			      "no task can be held at OOM", "use a kernel from 5.17 on", true},
 	[FEATURE_CHARGE] = {"charge", "function page_counter_try_charge",
 			    "limits are seen only when they are reached",
-			    "use a kernel with memory cgroups", true, "on_charge"},
+			    "use a kernel with memory cgroups", true},
 	[FEATURE_OOM] = {"oom", "function mem_cgroup_out_of_memory",
 			 "no hold: what the watermark misses is killed",
-			 "use a kernel with memory cgroups", true, "on_oom"},
+			 "use a kernel with memory cgroups", true},
 	[FEATURE_KILL_TASK] = {"kill_task", "tracepoint mark_victim with the task (6.9)",
 			       "nothing, where the function mark_oom_victim is there",
-			       "none needed", false, "on_kill"},
+			       "none needed", false},
 	[FEATURE_KILL_FUNCTION] = {"kill_function", "function mark_oom_victim",
 				   "kills are not journaled where the tracepoint lacks the task",
-				   "none needed from 6.9 on", false, "on_kill_by_function"},
+				   "none needed from 6.9 on", false},
 	[FEATURE_LIFE] = {"life", "tracepoints cgroup_mkdir and cgroup_rmdir",
-			  "cgroups made later are not seen", "use a kernel from 4.20 on", true,
-			  "on_mkdir"},
+			  "cgroups made later are not seen", "use a kernel from 4.20 on", true},
 	[FEATURE_WRITE] = {"write", "function cgroup_file_write",
 			   "other writers and our own heartbeat are not seen",
-			   "use a kernel with cgroup v2", true, "on_write"},
+			   "use a kernel with cgroup v2", true},
 	[FEATURE_RECLAIM] = {"reclaim", "file memory.reclaim (5.19)",
 			     "limits return only below use, page cache included",
-			     "none needed from 5.19 on", false, NULL},
+			     "none needed from 5.19 on", false},
 	[FEATURE_PSI] = {"psi", "pressure (/proc/pressure/memory)",
 			 "no psi_spike, and samples without pressure; limits do not depend on it",
-			 "boot with psi=1", false, NULL},
+			 "boot with psi=1", false},
 	[FEATURE_CPU_CONTROLLER] = {"cpu_controller", "the cpu controller in cgroup v2",
-				    "CPU time cannot be governed", "free it from cgroup v1", false,
-				    NULL},
+				    "CPU time cannot be governed", "free it from cgroup v1", false},
 	[FEATURE_IO_CONTROLLER] = {"io_controller", "the io controller in cgroup v2",
-				   "IO cannot be governed", "free it from cgroup v1", false, NULL},
+				   "IO cannot be governed", "free it from cgroup v1", false},
 	[FEATURE_CPU_THROTTLE] = {"cpu_throttle", "function throttle_cfs_rq",
 				  "CPU quotas are not raised",
-				  "use a kernel with CONFIG_CFS_BANDWIDTH", false, "on_throttle"},
+				  "use a kernel with CONFIG_CFS_BANDWIDTH", false},
 	[FEATURE_CPU_RELEASE] = {"cpu_release", "function unthrottle_cfs_rq",
 				 "what throttling cost is not journaled",
-				 "use a kernel with CONFIG_CFS_BANDWIDTH", false, "on_unthrottle"},
+				 "use a kernel with CONFIG_CFS_BANDWIDTH", false},
 	[FEATURE_LIMIT_WRITE] = {"limit_write", "function kernfs_fop_write_iter",
 				 "bench-latency enters a program at every write on the machine",
-				 "none needed where vfs_write is there", false, "on_limit_write"},
+				 "none needed where vfs_write is there", false},
 	[FEATURE_VFS_WRITE] = {"vfs_write", "function vfs_write",
 			       "nothing, where kernfs_fop_write_iter is there", "none needed",
-			       false, "on_vfs_write"},
+			       false},
 	[FEATURE_RECEIVE] = {"receive", "function unix_stream_recvmsg",
 			     "bench-latency does not see a daemon receive a request",
-			     "use a kernel with unix sockets built in", false, "on_receive"},
+			     "use a kernel with unix sockets built in", false},
 	[FEATURE_PROCESS] = {"process", "tracepoints sched_process_fork and sched_process_exec",
 			     "bench-latency does not see clients and runtimes start",
-			     "use a kernel from 5.5 on", false, "on_start"},
+			     "use a kernel from 5.5 on", false},
 	[FEATURE_SAMPLE] = {"sample", "the cgroup iterator (6.1)",
 			    "no calibration; run learns no distribution of its own",
-			    "use a kernel from 6.1 on", false, NULL},
+			    "use a kernel from 6.1 on", false},
 	[FEATURE_IO_THROTTLE] = {"io_throttle", "function __blk_throtl_bio",
 				 "IO limits are not raised, where blk_throtl_bio is not there",
-				 "use a kernel with CONFIG_BLK_DEV_THROTTLING", false, "on_bio"},
+				 "use a kernel with CONFIG_BLK_DEV_THROTTLING", false},
 	[FEATURE_IO_THROTTLE_OLDER] = {"io_throttle_older", "function blk_throtl_bio",
 				       "nothing, where __blk_throtl_bio is there", "none needed",
-				       false, "on_bio_older"},
+				       false},
 	[FEATURE_TASKS] = {"tasks", "tracepoints cgroup_attach_task and sched_process_fork",
 			   "tasks that come later get no priority", "use a kernel from 5.5 on",
-			   false, "on_attach_task"},
+			   false},
 };
+
+/* Every program, also the two ends of one moment. Where two are for one moment, the second is for
+ * kernels that lack the first. */
+static const struct program_row programs[] = {
+	{"on_charge", FEATURE_CHARGE, FEATURE_MAX, "run"},
+	{"on_oom", FEATURE_OOM, FEATURE_MAX, "run"},
+	{"on_oom_done", FEATURE_OOM, FEATURE_MAX, "run"},
+	{"on_kill", FEATURE_KILL_TASK, FEATURE_MAX, "run"},
+	{"on_kill_by_function", FEATURE_KILL_FUNCTION, FEATURE_KILL_TASK, "run"},
+	{"on_victim_exit", FEATURE_KILL_TASK, FEATURE_MAX, "run"},
+	{"on_victim_exit", FEATURE_KILL_FUNCTION, FEATURE_KILL_TASK, "run"},
+	{"on_mkdir", FEATURE_LIFE, FEATURE_MAX, "run"},
+	{"on_rmdir", FEATURE_LIFE, FEATURE_MAX, "run"},
+	{"on_write", FEATURE_WRITE, FEATURE_MAX, "run"},
+	{"on_throttle", FEATURE_CPU_THROTTLE, FEATURE_MAX, "run"},
+	{"on_unthrottle", FEATURE_CPU_RELEASE, FEATURE_MAX, "run"},
+	{"on_bio", FEATURE_IO_THROTTLE, FEATURE_MAX, "run"},
+	{"on_bio_older", FEATURE_IO_THROTTLE_OLDER, FEATURE_IO_THROTTLE, "run"},
+	{"on_attach_task", FEATURE_TASKS, FEATURE_MAX, "run"},
+	{"on_fork", FEATURE_TASKS, FEATURE_MAX, "run"},
+	{"on_sample", FEATURE_SAMPLE, FEATURE_MAX, "run"},
+	{"on_limit_write", FEATURE_LIMIT_WRITE, FEATURE_MAX, "bench-latency"},
+	{"on_limit_written", FEATURE_LIMIT_WRITE, FEATURE_MAX, "bench-latency"},
+	{"on_vfs_write", FEATURE_VFS_WRITE, FEATURE_LIMIT_WRITE, "bench-latency"},
+	{"on_vfs_written", FEATURE_VFS_WRITE, FEATURE_LIMIT_WRITE, "bench-latency"},
+	{"on_receive", FEATURE_RECEIVE, FEATURE_MAX, "bench-latency"},
+	{"on_start", FEATURE_PROCESS, FEATURE_MAX, "bench-latency"},
+	{"on_exec", FEATURE_PROCESS, FEATURE_MAX, "bench-latency"},
+};
+
+const struct program_row *feature_program(size_t i)
+{
+	return i < sizeof(programs) / sizeof(*programs) ? &programs[i] : NULL;
+}
 
 const struct feature_row *feature_row(enum feature feature)
 {
@@ -252,30 +283,11 @@ enum feature features_missing(const struct features *features)
 
 bool features_want_program(const struct features *features, const char *program)
 {
-	/* Both ends of one moment. */
-	if (strcmp(program, "on_oom_done") == 0)
-		program = "on_oom";
-	if (strcmp(program, "on_fork") == 0)
-		program = "on_attach_task";
-	if (strcmp(program, "on_rmdir") == 0)
-		program = "on_mkdir";
-	if (strcmp(program, "on_limit_written") == 0)
-		program = "on_limit_write";
-	if (strcmp(program, "on_vfs_written") == 0)
-		program = "on_vfs_write";
-	if (strcmp(program, "on_exec") == 0)
-		program = "on_start";
-	/* The second of two for one moment. */
-	if (strcmp(program, "on_victim_exit") == 0)
-		return features->has[FEATURE_KILL_TASK] || features->has[FEATURE_KILL_FUNCTION];
-	if (strcmp(program, "on_kill_by_function") == 0 && features->has[FEATURE_KILL_TASK])
-		return false;
-	if (strcmp(program, "on_vfs_write") == 0 && features->has[FEATURE_LIMIT_WRITE])
-		return false;
-	if (strcmp(program, "on_bio_older") == 0 && features->has[FEATURE_IO_THROTTLE])
-		return false;
-	for (int i = 0; i < FEATURE_MAX; i++)
-		if (table[i].program && strcmp(table[i].program, program) == 0)
-			return features->has[i];
+	const struct program_row *row;
+
+	for (size_t i = 0; (row = feature_program(i)); i++)
+		if (strcmp(row->name, program) == 0 && features->has[row->needs] &&
+		    (row->unless == FEATURE_MAX || !features->has[row->unless]))
+			return true;
 	return false;
 }

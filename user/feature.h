@@ -5,6 +5,7 @@
 #define CGBPF_FEATURE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum feature {
 	FEATURE_ROOT = 0,
@@ -47,7 +48,14 @@ struct feature_row {
 	const char *lost; /* what is lost without it */
 	const char *cure; /* what to do about it */
 	bool is_required; /* `run` cannot do without */
-	const char *program; /* BPF program that needs it; NULL: none */
+};
+
+/* A BPF program: off until its feature is there and a better one is not. */
+struct program_row {
+	const char *name;
+	enum feature needs;
+	enum feature unless; /* FEATURE_MAX: none is better */
+	const char *command; /* that loads it */
 };
 
 struct features {
@@ -56,6 +64,8 @@ struct features {
 };
 
 const struct feature_row *feature_row(enum feature feature);
+/* One after another from 0; NULL ends. A program that has two ways to be wanted has two rows. */
+const struct program_row *feature_program(size_t i);
 /* Asks this kernel and host. Needs no privilege, but sees less without. */
 void features_probe(struct features *ret_features);
 /* The first required feature that is missing, or FEATURE_MAX. */

@@ -96,10 +96,12 @@ static int on_note(void *context, void *data, size_t size)
 /* All that a drill wants of the kernel's programs is the witness of kills. */
 static void want_the_witness_alone(struct features *features)
 {
-	for (int i = 0; i < FEATURE_MAX; i++)
-		if (feature_row(i)->program && i != FEATURE_OOM && i != FEATURE_KILL_TASK &&
-		    i != FEATURE_KILL_FUNCTION)
-			features->has[i] = false;
+	const struct program_row *row;
+
+	for (size_t i = 0; (row = feature_program(i)); i++)
+		if (row->needs != FEATURE_OOM && row->needs != FEATURE_KILL_TASK &&
+		    row->needs != FEATURE_KILL_FUNCTION)
+			features->has[row->needs] = false;
 }
 
 int squeeze_witness__open(int root_fd, const struct squeeze_target *target,

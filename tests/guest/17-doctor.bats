@@ -22,11 +22,8 @@ load helpers
 # bats test_tags=core
 @test "doctor: the programs of its table are those that run loads" {
 	local wanted loaded
-	wanted=$("$CGBPF" doctor --json | jq -r '(.features | map(select(.present)) | map(.name)) as $has
-		| .features[] | select(.present and .program)
-		| select(.name != "kill_function" or ($has | index("kill_task") | not)) | .program')
-	# Both ends of one moment are one feature.
-	wanted=$(printf '%s\n' "$wanted" on_oom_done on_rmdir | cut -c1-15 | sort)
+	wanted=$("$CGBPF" doctor --json |
+		jq -r '.programs[] | select(.command == "run") | .name' | cut -c1-15 | sort)
 	make_parent "$TEST_CGROUP"
 	write_config "$(path_of "$TEST_CGROUP")/*" 32M 256M
 	start_cgbpf -c "$CONFIG"

@@ -18,8 +18,8 @@
 
 #define NAME_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789_"
 
-/* Run's programs, and bench-latency's. */
-static const char *const files[] = {"/../cgbpf.bpf.o", "/../bpf/latency.bpf.o"};
+/* Run's programs, the sampler's, and bench-latency's. */
+static const char *const files[] = {"/../cgbpf.bpf.o", "/../sample.bpf.o", "/../bpf/latency.bpf.o"};
 #define OBJECTS (sizeof(files) / sizeof(*files))
 static struct bpf_object *objects[OBJECTS];
 
@@ -81,18 +81,22 @@ static void every_feature_has_its_words(void **state)
 	}
 }
 
-static void no_two_features_share_a_name_or_a_program(void **state)
+static void no_two_features_share_a_name(void **state)
 {
 	(void)state;
-	for (int i = 0; i < FEATURE_MAX; i++) {
-		const struct feature_row *row = feature_row(i);
+	for (int i = 0; i < FEATURE_MAX; i++)
+		for (int j = 0; j < i; j++)
+			assert_string_not_equal(feature_row(i)->name, feature_row(j)->name);
+}
 
-		for (int j = 0; j < i; j++) {
-			assert_string_not_equal(row->name, feature_row(j)->name);
-			if (row->program && feature_row(j)->program)
-				assert_string_not_equal(row->program, feature_row(j)->program);
-		}
-	}
+static void no_two_rows_want_a_program_for_one_feature(void **state)
+{
+	(void)state;
+	for (size_t i = 0; feature_program(i); i++)
+		for (size_t j = 0; j < i; j++)
+			if (feature_program(i)->needs == feature_program(j)->needs)
+				assert_string_not_equal(feature_program(i)->name,
+							feature_program(j)->name);
 }
 
 /* By its own row, or as the other end of a moment that has one; the second of two programs for one
@@ -122,13 +126,12 @@ static void every_program_is_wanted_where_its_feature_is(void **state)
 
 static void every_program_of_the_table_was_built(void **state)
 {
-	(void)state;
-	for (int i = 0; i < FEATURE_MAX; i++) {
-		const char *name = feature_row(i)->program;
+	const struct program_row *row;
 
-		if (name && !was_built(name))
-			fail_msg("there is no program %s", name);
-	}
+	(void)state;
+	for (size_t i = 0; (row = feature_program(i)); i++)
+		if (!was_built(row->name))
+			fail_msg("there is no program %s", row->name);
 }
 
 static void every_program_is_off_until_it_is_wanted(void **state)
@@ -147,24 +150,22 @@ static void every_program_is_off_until_it_is_wanted(void **state)
 
 static void a_program_is_not_wanted_without_its_feature(void **state)
 {
-	static const char *const ends[][2] = {{"on_oom", "on_oom_done"},
-					      {"on_mkdir", "on_rmdir"},
-					      {"on_limit_write", "on_limit_written"},
-					      {"on_vfs_write", "on_vfs_written"},
-					      {"on_start", "on_exec"}};
+	const struct program_row *row;
 	struct features none = {};
 
 	(void)state;
-	for (int i = 0; i < FEATURE_MAX; i++) {
-		const char *name = feature_row(i)->program;
-		struct features features = all();
+	for (size_t i = 0; (row = feature_program(i)); i++) {
+		struct features only = {};
 
-		features.has[i] = false;
-		assert_false(name && features_want_program(&features, name));
-		for (size_t j = 0; name && j < sizeof(ends) / sizeof(*ends); j++)
-			if (strcmp(name, ends[j][0]) == 0)
-				assert_false(features_want_program(&features, ends[j][1]));
-		assert_false(name && features_want_program(&none, name));
+		assert_false(features_want_program(&none, row->name));
+		only.has[row->needs] = true;
+		assert_true(features_want_program(&only, row->name));
+		if (row->unless == FEATURE_MAX)
+			continue;
+		only.has[row->unless] = true;
+		/* But for one that is wanted by that better feature too. */
+		assert_int_equal(features_want_program(&only, row->name),
+				 strcmp(row->name, "on_victim_exit") == 0);
 	}
 }
 
@@ -242,8 +243,8 @@ static void a_cause_stands_before_what_follows_from_it(void **state)
 	assert_true(feature_row(FEATURE_ROOT)->is_required);
 	assert_int_equal(FEATURE_ROOT, 0);
 	assert_true(FEATURE_CGROUP2 < FEATURE_MEMORY_CONTROLLER);
-	for (int i = 0; i < FEATURE_MAX; i++)
-		assert_true(!feature_row(i)->program || i > FEATURE_BTF);
+	for (size_t i = 0; feature_program(i); i++)
+		assert_true(feature_program(i)->needs > FEATURE_BTF);
 	assert_true(feature_row(FEATURE_CHARGE)->is_required);
 	assert_true(feature_row(FEATURE_OOM)->is_required);
 	assert_true(feature_row(FEATURE_WRITE)->is_required);
@@ -275,7 +276,8 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_feature_has_its_words),
-		cmocka_unit_test(no_two_features_share_a_name_or_a_program),
+		cmocka_unit_test(no_two_features_share_a_name),
+		cmocka_unit_test(no_two_rows_want_a_program_for_one_feature),
 		cmocka_unit_test(every_program_is_wanted_where_its_feature_is),
 		cmocka_unit_test(every_program_of_the_table_was_built),
 		cmocka_unit_test(every_program_is_off_until_it_is_wanted),
