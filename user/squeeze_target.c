@@ -116,17 +116,22 @@ static int refuse(const struct squeeze_target *target)
 
 static int open_target(int root_fd, struct squeeze_target *target)
 {
-	char shown[256];
+	char shown[256], *path;
 	int err = cgfs_open_path(root_fd, target->path, &target->dir_fd);
 
 	if (!err)
 		err = cgfs_id(target->dir_fd, &target->id);
+	/* What is compared is the kernel's own spelling: no "//", no "/./". */
+	if (!err)
+		err = cgfs_path(root_fd, target->dir_fd, &path);
 	if (err) {
 		log_error("squeeze: %s: %s",
 			  text_escape(target->path, strlen(target->path), shown, sizeof(shown)),
 			  cgfs_is_gone(err) ? "there is no such cgroup" : strerror(-err));
 		return err;
 	}
+	free(target->path);
+	target->path = path;
 	find_first(target);
 	return refuse(target);
 }

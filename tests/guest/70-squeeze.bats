@@ -100,6 +100,8 @@ has_reached() {
 	refused 2 'runs in it' "$CGBPF" squeeze --yes --cgroup / "${sizes[@]}"
 	refused 2 'runs in it' "${IN_CGROUP[@]}" "$own" "$CGBPF" squeeze --yes --cgroup "$(path_of "$own")" "${sizes[@]}"
 	refused 2 'runs in it' "${IN_CGROUP[@]}" "$own" "$CGBPF" squeeze --yes --cgroup "$(path_of "$TEST_CGROUP")" "${sizes[@]}"
+	refused 2 'runs in it' "${IN_CGROUP[@]}" "$own" "$CGBPF" squeeze --yes --cgroup "/$(path_of "$own")" "${sizes[@]}"
+	refused 2 'runs in it' "${IN_CGROUP[@]}" "$own" "$CGBPF" squeeze --yes --cgroup "/.$(path_of "$own")/" "${sizes[@]}"
 	refused 2 'say --yes' "$CGBPF" squeeze --cgroup "$XPATH" "${sizes[@]}" </dev/null
 	refused 1 'container x' env DOCKER_HOST=unix:///run/nobody.sock "$CGBPF" squeeze --yes --container x "${sizes[@]}"
 }
