@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/line_read.h"
+
 static double number(const json_t *object, const char *key)
 {
 	return json_number_value(json_object_get(object, key));
@@ -60,15 +62,15 @@ int policy_journal__read(const char *file, double step_cores, struct advice *ret
 {
 	struct advice advice = {};
 	FILE *f = fopen(file, "re");
-	size_t room = 0;
 	char *line = NULL;
-	ssize_t len;
+	uint64_t len;
 	int err;
 
 	if (!f)
 		return -errno;
-	while ((len = getline(&line, &room, f)) > 0) {
-		json_t *record = json_loadb(line, (size_t)len, 0, NULL);
+	line = malloc(LINE_MOST);
+	while (line && (len = line_read(f, line, LINE_MOST)) > 0) {
+		json_t *record = len > LINE_MOST ? NULL : json_loadb(line, len, 0, NULL);
 
 		advice.lines++;
 		if (record)
@@ -77,7 +79,7 @@ int policy_journal__read(const char *file, double step_cores, struct advice *ret
 			advice.malformed++;
 		json_decref(record);
 	}
-	err = ferror(f) ? -EIO : 0;
+	err = !line ? -ENOMEM : ferror(f) ? -EIO : 0;
 	free(line);
 	fclose(f);
 	if (!err)

@@ -12,9 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "user/line_read.h"
+
 #define SERIES_MAX 4096
 #define SERIES_NAME_LEN 512
-#define LINE_MOST (1 << 20)
 #define COUNT_BYTES (1 << 16)
 /* More than this is no machine. */
 #define CORES_MOST 65536.0
@@ -229,6 +230,7 @@ static int follow(struct reader *reader, struct series *series, struct policy_ro
 	if (!series->has_last || passed_s <= 0 || passed_s > GAP_INTERVALS * row->interval_s) {
 		reader->read->dropped[DROP_NO_FUTURE] += (uint64_t)series->waiting_cnt;
 		series->waiting_cnt = 0;
+		series->has_last = false; /* nor does its quota say anything of this row */
 	} else {
 		row->seen.trend_cores = row->seen.usage_cores - series->usage_cores;
 	}
@@ -289,24 +291,19 @@ static void show_progress(uint64_t done, uint64_t size)
 
 static int read_lines(struct reader *reader, FILE *f, bool is_progress)
 {
-	uint64_t done = 0, shown = 0;
+	uint64_t done = 0, shown = 0, len;
+	char *line = malloc(LINE_MOST);
 	struct stat st = {};
-	size_t room = 0;
-	char *line = NULL;
-	ssize_t len;
-	int err = 0;
+	int err = line ? 0 : -ENOMEM;
 
 	fstat(fileno(f), &st);
-	while (!err && (len = getline(&line, &room, f)) > 0) {
-		done += (uint64_t)len;
+	while (!err && (len = line_read(f, line, LINE_MOST)) > 0) {
+		done += len;
 		if (len > LINE_MOST) {
 			reader->read->line_cnt++;
 			reader->read->dropped[DROP_MALFORMED]++;
-			free(line);
-			line = NULL;
-			room = 0;
 		} else {
-			err = take_line(reader, line, (size_t)len, line[len - 1] != '\n');
+			err = take_line(reader, line, len, line[len - 1] != '\n');
 		}
 		if (is_progress && done - shown >= PROGRESS_BYTES) {
 			show_progress(done, (uint64_t)st.st_size);

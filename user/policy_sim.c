@@ -153,8 +153,10 @@ static void step_return(struct sim *sim)
 void sim__run(struct sim *sim, double time_s, double demand_cores, struct sim_window *seen)
 {
 	struct sim_result *result = &sim->result;
+	long cnt = (long)floor((sim->rest_s + time_s + TINY) / SIM_PERIOD_S);
 
-	for (long i = 0, cnt = lround(ceil((time_s - TINY) / SIM_PERIOD_S)); i < cnt; i++) {
+	sim->rest_s = fmax(sim->rest_s + time_s - (double)cnt * SIM_PERIOD_S, 0);
+	for (long i = 0; i < cnt; i++) {
 		double before = sim->quota_cores;
 
 		one_period(sim, demand_cores);

@@ -43,13 +43,15 @@ struct sim {
 	struct sim_window past[2 * SIM_WINDOW_PERIODS]; /* the newest at (next - 1) */
 	int next;
 	double calm_s;
+	double rest_s; /* asked for, and less than a period */
 	struct target_state state;
 	struct sim_result result;
 };
 
 void sim__begin(struct sim *sim, const struct sim_rule *rule, enum policy_kind kind,
 		const struct policy_model *model);
-/* DEMAND cores for TIME; what was seen is added to SEEN (may be NULL). */
+/* DEMAND cores for TIME, in whole periods: what is left of TIME is added to the next. What was seen
+ * is added to SEEN (may be NULL). */
 void sim__run(struct sim *sim, double time_s, double demand_cores, struct sim_window *seen);
 
 #endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Promises of reading samples and journals, and of replaying them: bounded memory, a row's own
+ * quota, time that stays as long as it was. It never asks a kernel. */
+#include "user/policy_samples.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "user/line_read.h"
+#include "user/policy_journal.h"
+#include "user/policy_sim.h"
+
+#define PROMISE(name) static void name(__attribute__((unused)) void **state)
+#define LONG_LINE (64L << 20)
+#define ROWS_MAX 8
+
+static char file[] = "/tmp/cgbpf-samples-XXXXXX";
+static struct policy_row rows[ROWS_MAX];
+static struct policy_read seen;
+static int cnt;
+
+static int make_file(__attribute__((unused)) void **state)
+{
+	int fd = mkstemp(file);
+
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int remove_file(__attribute__((unused)) void **state)
+{
+	return unlink(file);
+}
+
+static void put_line(FILE *f, int at_s, int quota_us)
+{
+	fprintf(f,
+		"{\"schema\":1,\"kind\":\"interval\",\"mono_ns\":%lld,\"interval_ms\":1000,"
+		"\"cpu\":{\"usage_us\":400000,\"periods\":10,\"throttled\":0,\"throttled_us\":0,"
+		"\"quota_us\":%d,\"period_us\":100000,\"soft_cores\":0.5,\"hard_cores\":4}}\n",
+		at_s * 1000000000LL, quota_us);
+}
+
+/* A line of NULs, which takes no room on the disk. */
+static void put_long_line(FILE *f)
+{
+	fseek(f, LONG_LINE, SEEK_CUR);
+	fputc('\n', f);
+}
+
+static int take_row(__attribute__((unused)) void *context, const struct policy_row *row)
+{
+	assert_in_range(cnt, 0, ROWS_MAX - 1);
+	rows[cnt++] = *row;
+	return 0;
+}
+
+static void read_rows(void)
+{
+	cnt = 0;
+	assert_int_equal(policy_samples__read(file, 0, 1, 0, false, take_row, NULL, &seen), 0);
+}
+
+static long peak_kib(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_maxrss;
+}
+
+PROMISE(a_row_was_seen_under_the_quota_before_it_but_not_across_a_gap)
+{
+	FILE *f = fopen(file, "w");
+
+	put_line(f, 1, 50000);
+	put_line(f, 2, 100000);
+	put_line(f, 100, 200000);
+	put_line(f, 101, 300000);
+	fclose(f);
+	read_rows();
+	assert_int_equal(cnt, 4);
+	assert_true(fabs(rows[1].seen.quota_cores - 0.5) < 1e-9);
+	assert_true(fabs(rows[2].seen.quota_cores - 2) < 1e-9);
+	assert_true(fabs(rows[3].seen.quota_cores - 2) < 1e-9);
+}
+
+PROMISE(a_line_of_any_length_costs_no_memory_and_the_next_is_read)
+{
+	FILE *f = fopen(file, "w");
+	long before;
+
+	put_line(f, 1, 50000);
+	put_long_line(f);
+	put_line(f, 2, 50000);
+	fclose(f);
+	before = peak_kib();
+	read_rows();
+	assert_int_equal(cnt, 2);
+	assert_int_equal(seen.dropped[DROP_MALFORMED], 1);
+	assert_true(peak_kib() - before < LONG_LINE / 1024 / 4);
+}
+
+PROMISE(a_journal_with_such_a_line_is_read_as_well)
+{
+	FILE *f = fopen(file, "w");
+	struct advice advice;
+	long before;
+
+	put_long_line(f);
+	fputs("{\"event\":\"ml_effective\",\"ml\":{}}\n", f);
+	fclose(f);
+	before = peak_kib();
+	assert_int_equal(policy_journal__read(file, 1, &advice), 0);
+	assert_int_equal(advice.lines, 2);
+	assert_int_equal(advice.malformed, 1);
+	assert_int_equal(advice.effective, 1);
+	assert_true(peak_kib() - before < LONG_LINE / 1024 / 4);
+}
+
+PROMISE(a_line_has_its_length_and_as_much_of_it_as_there_is_room_for)
+{
+	FILE *f = fopen(file, "w");
+	char buf[4] = "....";
+
+	fwrite("ab\nabcdef\nx\0", 1, 12, f);
+	fclose(f);
+	f = fopen(file, "r");
+	assert_int_equal(line_read(f, buf, 4), 3);
+	assert_memory_equal(buf, "ab\n.", 4);
+	assert_int_equal(line_read(f, buf, 4), 7);
+	assert_memory_equal(buf, "abcd", 4);
+	assert_int_equal(line_read(f, buf, 4), 2);
+	assert_memory_equal(buf, "x\0", 2);
+	assert_int_equal(line_read(f, buf, 4), 0);
+	fclose(f);
+}
+
+PROMISE(intervals_that_are_no_whole_periods_take_as_long_as_they_took)
+{
+	struct sim_rule rule = {.soft_cores = 1, .hard_cores = 2, .step_cores = 0.5};
+	struct sim sim;
+
+	sim__begin(&sim, &rule, POLICY_HEURISTIC, NULL);
+	for (int i = 0; i < 40; i++)
+		sim__run(&sim, 0.25, 0.5, NULL);
+	assert_true(fabs(sim.result.time_s - 10) < 1e-6);
+	for (int i = 0; i < 100; i++)
+		sim__run(&sim, 0.01, 0.5, NULL);
+	assert_true(fabs(sim.result.time_s - 11) < 1e-6);
+	assert_true(fabs(sim.result.used_s - 5.5) < 1e-6);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_row_was_seen_under_the_quota_before_it_but_not_across_a_gap),
+		cmocka_unit_test(a_line_of_any_length_costs_no_memory_and_the_next_is_read),
+		cmocka_unit_test(a_journal_with_such_a_line_is_read_as_well),
+		cmocka_unit_test(a_line_has_its_length_and_as_much_of_it_as_there_is_room_for),
+		cmocka_unit_test(intervals_that_are_no_whole_periods_take_as_long_as_they_took),
+	};
+
+	return cmocka_run_group_tests_name("policy_samples", tests, make_file, remove_file);
+}
