@@ -65,7 +65,7 @@ pause_cgbpf() {
 }
 
 is_stopped() {
-	! grep -qL '^State:.*T' "/proc/$CGBPF_PID"/task/*/status | grep -q .
+	! grep -q '^State:[[:space:]][^Tt]' "/proc/$CGBPF_PID"/task/*/status
 }
 
 resume_cgbpf() {
