@@ -17,6 +17,8 @@
 #include "user/text.h"
 #include "user/units.h"
 
+#define ID_SHOWN 12 /* bytes of a container's id, as Docker shows it */
+
 struct show {
 	int root_fd;
 	json_t *names; /* of containers, by id; NULL where no Engine answers */
@@ -72,7 +74,7 @@ static int look_into(void *context, int dir_fd, const char *below)
 static void print_content(const char *name, const struct content *content, const char *cpus,
 			  uint64_t max, uint64_t current)
 {
-	char limit[24], used[24], shown[256];
+	char limit[24], used[24], shown[256], number[64];
 	json_t *container;
 	size_t i;
 
@@ -86,9 +88,10 @@ static void print_content(const char *name, const struct content *content, const
 		const char *called = json_string_value(json_object_get(container, "name"));
 
 		called = called ? called : id;
-		printf("%s%s %s (%.12s)", i ? ", " : "; ",
+		printf("%s%s %s (%s)", i ? ", " : "; ",
 		       json_string_value(json_object_get(container, "runtime")),
-		       text_escape(called, strlen(called), shown, sizeof(shown)), id);
+		       text_escape(called, strlen(called), shown, sizeof(shown)),
+		       text_escape(id, strnlen(id, ID_SHOWN), number, sizeof(number)));
 	}
 	putchar('\n');
 }
@@ -156,7 +159,7 @@ static void show_worker(const struct show *show, const struct tree_worker *worke
 {
 	const struct tree_mark *mark = &worker->mark;
 	uint64_t age_s = time(NULL) - mark->made_s;
-	char shown[1024], file[512], age[32];
+	char shown[1024], file[512], age[32], run_id[256], phase[256];
 	json_t *total, *services;
 	int fd;
 
@@ -170,8 +173,10 @@ static void show_worker(const struct show *show, const struct tree_worker *worke
 			printf("  left half made %s ago: 'cgbpf tree prune' removes it\n", age);
 		else
 			printf("  run %s, phase %s, made %s ago of %s, for Docker's driver %s\n",
-			       mark->run_id, mark->phase, age,
-			       text_escape(mark->file, strlen(mark->file), file, sizeof(file)),
+			       text_escape(mark->run_id, strlen(mark->run_id), run_id,
+					   sizeof(run_id)),
+			       text_escape(mark->phase, strlen(mark->phase), phase, sizeof(phase)),
+			       age, text_escape(mark->file, strlen(mark->file), file, sizeof(file)),
 			       tree_driver_name(mark->driver));
 	}
 	total = show_folder(show, fd, worker->path, "total");
