@@ -104,8 +104,11 @@ static int begin_node(struct copy *copy, const yaml_event_t *event, bool *ret_is
 	/* Depth 1: the file's mapping; 2: services; 3: one service. */
 	if (copy->depth <= 3 && copy->depth >= 1 && copy->is_mapping[copy->depth] &&
 	    copy->is_key[copy->depth]) {
-		if (is_scalar && copy->depth == (int)copy->level)
-			remember_key(copy, event);
+		if (copy->depth != (int)copy->level)
+			return 0;
+		if (!is_scalar)
+			return refuse(copy, event->start_mark, "a key wants to be a name", NULL);
+		remember_key(copy, event);
 		return 0;
 	}
 	if (is_at(copy, 1) && copy->key && strcmp(copy->key, "services") == 0) {
