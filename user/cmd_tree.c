@@ -36,10 +36,27 @@ const char *tree_take_argument(int *argc, char **argv)
 	return argument;
 }
 
+/* The absolute path of a file that is gone, as long as its folder is there. The caller frees. */
+static char *where_it_was(const char *file)
+{
+	const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
+	char *folder = slash ? strndup(file, slash - file + 1) : strdup(".");
+	char *real = folder ? realpath(folder, NULL) : NULL, *path;
+
+	free(folder);
+	if (!real || asprintf(&path, "%s/%s", strcmp(real, "/") ? real : "", name) < 0)
+		path = NULL;
+	free(real);
+	return path;
+}
+
 char *tree_file_name(const char *file)
 {
-	char *path = realpath(file, NULL), *utf8 = text_to_utf8(path ? path : file, NULL);
+	char *path = realpath(file, NULL), *utf8;
 
+	if (!path)
+		path = where_it_was(file);
+	utf8 = text_to_utf8(path ? path : file, NULL);
 	free(path);
 	return utf8;
 }
