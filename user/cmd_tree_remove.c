@@ -49,6 +49,13 @@ static bool is_empty(int root_fd, const struct tree_worker *worker)
 	return is;
 }
 
+static void tell_of_others(const struct tree_list *list)
+{
+	if (list->others_cnt)
+		log_info("%zu left: they are of other users (--parent names a place)",
+			 list->others_cnt);
+}
+
 /* Takes those with processes out of the list. */
 static size_t leave_used(int root_fd, struct tree_list *list)
 {
@@ -69,8 +76,9 @@ static size_t leave_used(int root_fd, struct tree_list *list)
 static int main_remove(int argc, char **argv)
 {
 	struct tree_removal removal = {.timeout_ns = TIMEOUT_NS};
-	struct tree_filter filter = {};
+	struct tree_filter filter = {.is_wary = true};
 	bool is_all = false;
+	char shown[512];
 	const struct param params[] = {
 		{"config", 'c', PARAM_STRING, "FILE", "those made of FILE", &filter.file, 0, 0},
 		{"parent", 0, PARAM_STRING, "PATH", "those below PATH", &filter.parent, 0, 0},
@@ -98,9 +106,16 @@ static int main_remove(int argc, char **argv)
 	status = tree_look_up(&tree_remove_command, &filter, &removal.root_fd, &list);
 	if (status)
 		return status;
-	if (!list.cnt)
-		log_info("nothing to remove");
-	status = remove_list(&tree_remove_command, &removal, &list);
+	tell_of_others(&list);
+	if (!list.cnt && filter.file && access(filter.file, F_OK) < 0) {
+		log_error("tree remove: %s: no such file, and no hierarchy was made of one there",
+			  text_escape(filter.file, strlen(filter.file), shown, sizeof(shown)));
+		status = EXIT_WRONG_CALL;
+	} else {
+		if (!list.cnt && !list.others_cnt)
+			log_info("nothing to remove");
+		status = remove_list(&tree_remove_command, &removal, &list);
+	}
 	tree_list__free(&list);
 	close(removal.root_fd);
 	return status;
@@ -110,7 +125,7 @@ static int main_prune(int argc, char **argv)
 {
 	struct tree_removal removal = {.timeout_ns = TIMEOUT_NS};
 	uint64_t old_ns = OLD_NS;
-	struct tree_filter filter = {};
+	struct tree_filter filter = {.is_wary = true};
 	const struct param params[] = {
 		{"older-than", 0, PARAM_SECONDS, "SEC", "made so long ago, such as 2h (24h)",
 		 &old_ns, 0, 0},
@@ -133,6 +148,7 @@ static int main_prune(int argc, char **argv)
 	status = tree_look_up(&tree_prune, &filter, &removal.root_fd, &list);
 	if (status)
 		return status;
+	tell_of_others(&list);
 	used_cnt = removal.is_killing ? 0 : leave_used(removal.root_fd, &list);
 	if (used_cnt)
 		log_info("%zu left: something runs in them (--kill)", used_cnt);

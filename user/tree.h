@@ -52,6 +52,9 @@ int tree_mark__write(int dir_fd, const struct tree_mark *mark);
 /* -ENODATA: no folder of ours. */
 int tree_mark__read(int dir_fd, struct tree_mark *ret_mark);
 void tree_mark__free(struct tree_mark *mark);
+/* May CALLER act on what the mark of a folder says? Root takes no user's word: a folder's OWNER can
+ * write any mark, MARKED being who it says has made it. */
+bool tree_mark_is_trusted(uint32_t caller, uint32_t owner, uint32_t marked);
 /* The time in NAME where it is a worker's, 0 where not. */
 uint64_t tree_mark_time_in(const char *name);
 
@@ -71,10 +74,11 @@ struct tree_filter {
 	const char *file, *parent, *project, *run_id, *phase;
 	uint64_t older_than_s;
 	bool has_projects; /* projects' folders made here as well */
+	bool is_wary; /* root: none of others' folders, but below PARENT */
 };
 struct tree_list {
 	struct tree_worker *workers; /* oldest first */
-	size_t cnt;
+	size_t cnt, others_cnt; /* others': wanted, and left out as they are */
 };
 int tree_find(int root_fd, const struct tree_filter *filter, struct tree_list *ret_list);
 void tree_list__free(struct tree_list *list);
@@ -143,7 +147,10 @@ int tree_remove(const struct tree_removal *removal, const struct tree_worker *wo
 		struct tree_error *error);
 /* A project's folder, where it was made here and nothing is in it. */
 void tree_remove_project(int root_fd, const char *path);
+/* Stops the slices that systemd has at PATH and below it, and no unit that it has elsewhere. */
 int tree_slice_stop(const char *path, struct tree_error *error);
+/* Is NAME that of a slice below the one called PARENT? */
+bool tree_slice_is_below(const char *name, const char *parent);
 /* Removes what is below the folder and the folder itself, retrying while it is busy. */
 int tree_remove_folder(int parent_fd, const char *name, uint64_t deadline_ns);
 

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "user/cgfs.h"
 #include "user/text.h"
@@ -75,6 +77,16 @@ static bool is_torn(const struct search *search, const char *path, struct tree_m
 	return true;
 }
 
+/* Is it left out though it is wanted, for whose it is? */
+static bool is_others(const struct search *search, const struct tree_mark *mark, int dir_fd)
+{
+	struct stat st;
+
+	if (!search->filter->is_wary || search->filter->parent)
+		return false;
+	return fstat(dir_fd, &st) < 0 || !tree_mark_is_trusted(geteuid(), st.st_uid, mark->uid);
+}
+
 static int visit(void *context, int dir_fd, const char *path)
 {
 	struct search *search = context;
@@ -83,7 +95,12 @@ static int visit(void *context, int dir_fd, const char *path)
 
 	if (err && (err != -ENODATA || !is_torn(search, path, &mark)))
 		return 0;
-	if (mark.kind == TREE_PROJECT_FOLDER) {
+	if (is_others(search, &mark, dir_fd)) {
+		/* What is below may be ours all the same. */
+		search->list.others_cnt +=
+			mark.kind != TREE_PROJECT_FOLDER && is_wanted(search, &mark, path);
+		err = 0;
+	} else if (mark.kind == TREE_PROJECT_FOLDER) {
 		free(search->project);
 		search->project = strdup(path);
 		err = search->project ? 0 : -ENOMEM;

@@ -122,6 +122,11 @@ void tree_mark__free(struct tree_mark *mark)
 	*mark = (struct tree_mark){};
 }
 
+bool tree_mark_is_trusted(uint32_t caller, uint32_t owner, uint32_t marked)
+{
+	return caller != 0 || (owner == 0 && marked == 0);
+}
+
 /* RUN-PHASE-TIME-RANDOM-WORKER, each of which but the time and the random part may have dashes. */
 uint64_t tree_mark_time_in(const char *name)
 {

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,12 +135,36 @@ static void stop(struct bus *bus, const char *slice)
 	bus__stop_unit(bus, slice, why, sizeof(why));
 }
 
-static int make(const struct tree_order *order, struct bus *bus, int root_fd,
+static void undo(const struct tree_order *order, struct bus *bus, const char *slice,
+		 const struct tree_worker *worker)
+{
+	for (size_t i = 0; i < order->config->services_cnt && worker->path; i++) {
+		char *service = tree_worker__docker_parent(worker, order->config->services[i].name);
+
+		if (service)
+			stop(bus, service);
+		free(service);
+	}
+	stop(bus, slice);
+}
+
+/* One of ENDS has come while they were blocked. */
+static bool is_ended(const sigset_t *ends)
+{
+	sigset_t pending;
+
+	sigpending(&pending);
+	for (int signal = 1; signal < SIGRTMIN; signal++)
+		if (sigismember(ends, signal) && sigismember(&pending, signal))
+			return true;
+	return false;
+}
+
+static int make(const struct tree_order *order, struct bus *bus, int root_fd, const sigset_t *ends,
 		struct tree_worker *worker, struct tree_error *error)
 {
 	const struct tree_config *config = order->config;
 	char name[UNIT_MAX], slice[UNIT_MAX + 8];
-	size_t cnt = 0;
 	int err;
 
 	if (name_worker(order, time(NULL), name, sizeof(name) - TREE_NAME_MAX - sizeof("-.slice")))
@@ -147,26 +172,19 @@ static int make(const struct tree_order *order, struct bus *bus, int root_fd,
 				 "run-id, phase and worker are too long for a slice's name");
 	snprintf(slice, sizeof(slice), "%s.slice", name);
 	err = start(bus, slice, &config->worker, order, error);
-	if (err)
-		return err;
-	err = mark(order, bus, slice, root_fd, worker, error);
-	for (; cnt < config->services_cnt && !err; cnt++) {
-		char *service = tree_worker__docker_parent(worker, config->services[cnt].name);
+	if (!err)
+		err = mark(order, bus, slice, root_fd, worker, error);
+	for (size_t i = 0; i < config->services_cnt && !err && !is_ended(ends); i++) {
+		char *service = tree_worker__docker_parent(worker, config->services[i].name);
 
-		err = service ? start(bus, service, &config->services[cnt], order, error)
+		err = service ? start(bus, service, &config->services[i], order, error)
 			      : tree_fail(error, EXIT_FAILED, "out of memory");
 		free(service);
 	}
-	if (!err)
-		return 0;
-	for (size_t i = 0; i < cnt; i++) {
-		char *service = tree_worker__docker_parent(worker, config->services[i].name);
-
-		if (service)
-			stop(bus, service);
-		free(service);
-	}
-	stop(bus, slice);
+	if (!err && is_ended(ends))
+		err = tree_fail(error, EXIT_FAILED, "interrupted; nothing was left");
+	if (err)
+		undo(order, bus, slice, worker);
 	return err;
 }
 
@@ -174,6 +192,7 @@ int tree_slice_make(const struct tree_order *order, struct tree_worker *ret_work
 		    struct tree_error *error)
 {
 	struct tree_worker worker = {};
+	sigset_t ends, before;
 	struct bus *bus;
 	int root_fd, err = check_names(order, error);
 
@@ -190,9 +209,16 @@ int tree_slice_make(const struct tree_order *order, struct tree_worker *ret_work
 		close(root_fd);
 		return cannot_ask(err, error);
 	}
-	err = make(order, bus, root_fd, &worker, error);
+	/* A signal waits until all is undone, however many slices systemd has made by then. */
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGHUP);
+	sigprocmask(SIG_BLOCK, &ends, &before);
+	err = make(order, bus, root_fd, &ends, &worker, error);
 	bus__close(bus);
 	close(root_fd);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (err)
 		tree_worker__free(&worker);
 	else
@@ -200,34 +226,66 @@ int tree_slice_make(const struct tree_order *order, struct tree_worker *ret_work
 	return err;
 }
 
+/* Those below a slice, as folders have it: paths below the root. */
 struct slices {
-	char **names;
+	const char *parent;
+	char **paths;
 	size_t cnt;
 };
 
+bool tree_slice_is_below(const char *name, const char *parent)
+{
+	const char suffix[] = ".slice";
+	size_t len = strlen(name), parent_len = strlen(parent);
+
+	if (parent_len <= strlen(suffix) || len <= parent_len ||
+	    strcmp(parent + parent_len - strlen(suffix), suffix) != 0 ||
+	    strcmp(name + len - strlen(suffix), suffix) != 0)
+		return false;
+	parent_len -= strlen(suffix);
+	return strncmp(name, parent, parent_len) == 0 && name[parent_len] == '-';
+}
+
 static int collect(void *context, int dir_fd, const char *path)
 {
-	const char *name = strrchr(path, '/') + 1;
-	size_t len = strlen(name), suffix = strlen(".slice");
 	struct slices *slices = context;
 	char **longer;
 
 	(void)dir_fd;
-	if (len <= suffix || strcmp(name + len - suffix, ".slice") != 0)
+	if (!tree_slice_is_below(strrchr(path, '/') + 1, strrchr(slices->parent, '/') + 1))
 		return 1;
-	longer = reallocarray(slices->names, slices->cnt + 1, sizeof(*slices->names));
+	longer = reallocarray(slices->paths, slices->cnt + 1, sizeof(*slices->paths));
 	if (!longer)
 		return -ENOMEM;
-	slices->names = longer;
-	slices->names[slices->cnt] = strdup(name);
-	return slices->names[slices->cnt++] ? 1 : -ENOMEM;
+	slices->paths = longer;
+	return asprintf(&slices->paths[slices->cnt], "%s%s", slices->parent, path) < 0
+		       ? -ENOMEM
+		       : (int)(++slices->cnt > 0);
+}
+
+/* A folder's name is not proof: does systemd have that slice in just this place? */
+static int stop_at(struct bus *bus, const char *path, char *why, size_t why_len)
+{
+	const char *name = strrchr(path, '/') + 1;
+	char *cgroup = NULL;
+	int err = bus__slice_cgroup(bus, name, &cgroup);
+
+	if (!err && strcmp(cgroup, path) != 0)
+		err = -EXDEV;
+	free(cgroup);
+	if (!err)
+		return bus__stop_unit(bus, name, why, why_len);
+	snprintf(why, why_len, "%s",
+		 err == -EXDEV ? "systemd has that slice in another place; it was left"
+			       : strerror(-err));
+	return err;
 }
 
 int tree_slice_stop(const char *path, struct tree_error *error)
 {
 	const char *name = strrchr(path, '/') + 1;
-	struct slices slices = {};
-	char why[512];
+	struct slices slices = {.parent = path};
+	char why[512], below[512], shown[512];
 	struct bus *bus;
 	int root_fd, fd, err = bus__open(&bus);
 
@@ -240,14 +298,16 @@ int tree_slice_stop(const char *path, struct tree_error *error)
 		}
 		close(root_fd);
 	}
+	/* One that is not systemd's stops nothing; if it keeps the folder, the last word says so.
+	 */
 	for (size_t i = 0; i < slices.cnt; i++) {
-		if (slices.names[i] && !err)
-			err = bus__stop_unit(bus, slices.names[i], why, sizeof(why));
-		free(slices.names[i]);
+		stop_at(bus, slices.paths[i], below, sizeof(below));
+		free(slices.paths[i]);
 	}
-	free(slices.names);
-	if (!err)
-		err = bus__stop_unit(bus, name, why, sizeof(why));
+	free(slices.paths);
+	err = stop_at(bus, path, why, sizeof(why));
 	bus__close(bus);
-	return err ? tree_fail(error, EXIT_FAILED, "slice %s: %s", name, why) : 0;
+	return err ? tree_fail(error, EXIT_FAILED, "slice %s: %s",
+			       text_escape(name, strlen(name), shown, sizeof(shown)), why)
+		   : 0;
 }

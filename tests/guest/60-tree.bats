@@ -242,6 +242,26 @@ has_marked() {
 	rmdir "$CGROUP_ROOT/cgbpf/mine" "$CGROUP_ROOT/cgbpf"
 }
 
+@test "tree: root removes no folder for a user's mark on it, but where it is named" {
+	local mine=$TEST_CGROUP/mine
+	mkdir -p "$mine"
+	forge_mark "$mine" cgroupfs
+	chown 4711 "$mine"
+	"$CGBPF" tree remove --all
+	"$CGBPF" tree prune
+	[[ -d $mine ]] || fail "removed"
+	"$CGBPF" tree remove --parent "$TEST_CGROUP"
+	[[ ! -e $mine ]] || fail "left"
+}
+
+@test "tree: a hierarchy is removed by its file's name when the file is gone" {
+	apply
+	rm "$TREE"
+	"$CGBPF" tree remove -c "$TREE"
+	assert_as_before
+	refused 2 'no such file' "$CGBPF" tree remove -c "$TREE"
+}
+
 # A user and a part of the tree that is the user's, without systemd.
 @test "tree: a user without delegation is told what to run; delegated, it works without root" {
 	local uid=4711 base=$CGROUP_ROOT/user.slice/user-4711.slice/user@4711.service

@@ -41,6 +41,12 @@ apply() {
 	export WORKER PARENT1 PARENT2 SERVICE1 SERVICE2
 }
 
+# forge_mark FOLDER DRIVER: as anyone can whose folder it is.
+forge_mark() {
+	python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.cgbpf", sys.argv[2].encode())' "$1" \
+		'{"schema":1,"kind":"worker","driver":"'"$2"'","file":"/f","run_id":"r","phase":"p","made":1,"uid":0}'
+}
+
 # inside CGROUP COMMAND...
 inside() {
 	local cgroup=$1

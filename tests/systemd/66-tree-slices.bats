@@ -59,3 +59,14 @@ teardown() {
 	sed -i 's/crs1/a-b/; s/crs2/a_b/' "$TREE"
 	refused 2 "would be one slice" "$CGBPF" tree apply -c "$TREE" --driver systemd
 }
+
+@test "tree, slices: a mark stops no unit that systemd has in another place" {
+	local forged=$TEST_CGROUP/victim.slice
+	systemctl start victim.slice
+	mkdir -p "$forged"
+	forge_mark "$forged" systemd
+	run -1 "$CGBPF" tree remove --parent "$TEST_CGROUP"
+	systemctl is-active --quiet victim.slice
+	rmdir "$forged"
+	systemctl stop victim.slice
+}

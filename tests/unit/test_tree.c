@@ -212,18 +212,6 @@ static void the_longest_name_is_taken(void **state)
 	assert_null(tree_name_fault("memory"));
 }
 
-static void a_workers_name_is_known_by_its_time_and_random_part(void **state)
-{
-	(void)state;
-	assert_true(tree_mark_time_in("run-main-1795547626-7dd41f44-local") == 1795547626);
-	assert_true(tree_mark_time_in("a-b-c-1795547626-7dd41f44-x-y") == 1795547626);
-	assert_true(tree_mark_time_in("run-main-1795547626-7dd41f4-local") == 0);
-	assert_true(tree_mark_time_in("run-main-1795547626-7dd41f44") == 0);
-	assert_true(tree_mark_time_in("run-main-12-7dd41f44-local") == 0);
-	assert_true(tree_mark_time_in("-1795547626-7dd41f44-local") == 0);
-	assert_true(tree_mark_time_in("") == 0);
-}
-
 static void a_path_for_docker_lacks_the_mount_point_and_needless_slashes(void **state)
 {
 	static const struct {
@@ -296,6 +284,10 @@ static void every_service_of_a_compose_file_gets_its_parent_and_the_rest_stays(v
 		{"services:\n  web: null\n", NULL, ":2:8: this service is no mapping"},
 		{"services: []\n", NULL, ":1:11: services wants a mapping"},
 		{"x: &a {}\nservices:\n  web: *a\n", NULL, ":3:8: this service is no mapping"},
+		{"services:\n  ? [a]\n  : {image: a}\n", NULL, ":2:5: a key wants to be a name"},
+		{"x: &a web\nservices:\n  *a : {image: a}\n", NULL,
+		 ":3:3: a key wants to be a name"},
+		{"? {a: b}\n: c\nservices: {web: {}}\n", NULL, ":1:3: a key wants to be a name"},
 		{"volumes: {}\n", NULL, ":1:1: there are no 'services'"},
 		{"services: {\n", NULL, ":2:1: did not find expected node content"},
 	};
@@ -374,7 +366,6 @@ int main(void)
 		cmocka_unit_test(cpus_are_shared_only_where_that_is_asked_for),
 		cmocka_unit_test(cpus_the_machine_does_not_have_are_refused_where_they_stand),
 		cmocka_unit_test(the_longest_name_is_taken),
-		cmocka_unit_test(a_workers_name_is_known_by_its_time_and_random_part),
 		cmocka_unit_test(a_path_for_docker_lacks_the_mount_point_and_needless_slashes),
 		cmocka_unit_test(
 			every_service_of_a_compose_file_gets_its_parent_and_the_rest_stays),
