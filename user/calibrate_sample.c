@@ -222,13 +222,16 @@ static void collect(struct session *session)
 static int open_all(struct session *session)
 {
 	struct sampler_options options = {.tells_fresh = true, .watched_max = WATCHED_MAX};
+	struct sigaction hangup;
 	sigset_t mask;
 	int err;
 
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGINT);
 	sigaddset(&mask, SIGTERM);
-	sigaddset(&mask, SIGHUP);
+	/* A signalfd would tell it under nohup too. */
+	if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+		sigaddset(&mask, SIGHUP);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 	session->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	session->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
