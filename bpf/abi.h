@@ -230,6 +230,7 @@ struct cgbpf_cgroup {
 	__u64 io_ops[2];
 	__u64 io_said_ns[2];
 	__u64 io_noted_ns[2];
+	__u64 cpu_ancestor_said_ns; /* when it was said last that another's quota keeps it */
 };
 
 /* Map `stats`, one element. Counters only grow. */
@@ -347,7 +348,7 @@ _Static_assert(sizeof(struct cgbpf_cpu_event) == 64, "cpu event");
 _Static_assert(sizeof(struct cgbpf_io_event) == 32, "io event");
 _Static_assert(sizeof(struct cgbpf_event) == 120, "event");
 _Static_assert(sizeof(struct cgbpf_rule) == 136, "rule");
-_Static_assert(sizeof(struct cgbpf_cgroup) == 280, "cgroup");
+_Static_assert(sizeof(struct cgbpf_cgroup) == 288, "cgroup");
 _Static_assert(sizeof(struct cgbpf_stats) == 176, "stats");
 _Static_assert(sizeof(struct cgbpf_ledger_key) == 16, "ledger key");
 _Static_assert(sizeof(struct cgbpf_latency_event) == 64, "latency event");

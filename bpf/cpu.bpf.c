@@ -58,24 +58,50 @@ static __always_inline void read_bandwidth(struct task_group *tg, __u64 now_ns,
 	cpu->throttled_cnt = BPF_CORE_READ(tg, cfs_bandwidth.nr_throttled);
 }
 
-/* Once for each quota; then, should it stay, once a period, and not at all where hard is reached.
+/*
+ * Once for each quota; then, should it stay, once a period, and not at all where hard is reached.
+ * What an ancestor's quota does is said once a period, and takes no turn of the group's own.
  */
 static __always_inline bool take_turn(struct cgbpf_rule *rule, struct cgbpf_cgroup *seen,
 				      const struct cgbpf_event *event)
 {
 	const struct cgbpf_cpu_event *cpu = &event->cpu;
-	__u64 said_ns = seen->cpu_said_ns;
+	__u64 said_ns = seen->cpu_said_ns, period_us = cpu->period_ns / 1000 ?: 1;
+	/* Rounded as the rule is: quotas are whole microseconds. */
+	bool is_hard =
+		cpu->quota_ns != RUNTIME_INF &&
+		(cpu->quota_ns / 1000 * PPM + period_us / 2) / period_us >= rule->cpu_hard_ppm;
 
-	if (seen->cpu_said_quota_ns == cpu->quota_ns) {
-		if (event->kernel_ns - said_ns < cpu->period_ns)
-			return false;
-		if (cpu->quota_ns / 1000 * PPM >= rule->cpu_hard_ppm * (cpu->period_ns / 1000))
-			return false;
+	if (cpu->flags & CGBPF_CPU_BY_ANCESTOR) {
+		said_ns = seen->cpu_ancestor_said_ns;
+		return event->kernel_ns - said_ns >= cpu->period_ns && !is_hard &&
+		       __sync_val_compare_and_swap(&seen->cpu_ancestor_said_ns, said_ns,
+						   event->kernel_ns) == said_ns;
 	}
+	if (seen->cpu_said_quota_ns == cpu->quota_ns &&
+	    (is_hard || event->kernel_ns - said_ns < cpu->period_ns))
+		return false;
 	if (__sync_val_compare_and_swap(&seen->cpu_said_ns, said_ns, event->kernel_ns) != said_ns)
 		return false;
 	seen->cpu_said_quota_ns = cpu->quota_ns;
 	return true;
+}
+
+/*
+ * The group whose tasks an ANCESTOR's quota keeps waiting, as far as the task that runs tells:
+ * where a task is woken (check_enqueue_throttle() in kernel/sched/fair.c), the waker's has nothing
+ * to do with it.
+ */
+static __always_inline struct task_group *running_below(struct task_group *ancestor)
+{
+	struct task_group *own = bpf_get_current_task_btf()->sched_task_group, *tg = own;
+
+	for (int i = 0; i < DEPTH_MAX && tg; i++) {
+		tg = BPF_CORE_READ(tg, parent);
+		if (tg == ancestor)
+			return own;
+	}
+	return NULL;
 }
 
 /* RESULT is a bool: its upper bits are anything. */
@@ -95,7 +121,9 @@ int BPF_PROG(on_throttle, struct cfs_rq *cfs_rq, __u64 result)
 	if (!rule) {
 		/* It may be the quota of somebody whom nobody governs that keeps a governed cgroup
 		 * waiting. */
-		tg = bpf_get_current_task_btf()->sched_task_group;
+		tg = running_below(tg);
+		if (!tg)
+			return 0;
 		event.cgroup_id = id_of(tg);
 		rule = state__rule_for(event.cgroup_id, CGBPF_KNOB_CPU_MAX);
 		event.cpu.flags = CGBPF_CPU_BY_ANCESTOR;

@@ -63,7 +63,7 @@ static bool carry_out(struct answerer *answerer, struct group *group,
 	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_CPU_MAX, 0);
 	struct quota next = group->cpu->standing;
 	uint64_t written_ns = 0;
-	char value[48];
+	char value[48], ours[48];
 
 	action->cgroup_id = group->id;
 	action->knob = CGBPF_KNOB_CPU_MAX;
@@ -74,7 +74,11 @@ static bool carry_out(struct answerer *answerer, struct group *group,
 	next.quota_us = quota_for(plan->amount, next.period_us);
 	if (plan->is_raise && next.quota_us > group->cpu->standing.quota_us) {
 		quota_format(&next, value, sizeof(value));
-		action->err = apply__set(answerer->apply, &key, group->cpu->fd, value, &written_ns);
+		quota_format(&group->cpu->standing, ours, sizeof(ours));
+		action->err = apply__replace(answerer->apply, &key, group->cpu->fd, ours, value,
+					     &written_ns);
+		if (action->err == -EAGAIN)
+			return false; /* another quota than ours, as in is_about_ours */
 		action->new_amount = next.quota_us;
 		action->times.written_ns = since(event, written_ns);
 		action->kind = action->err ? ACTION_FAILED : ACTION_RAISED;

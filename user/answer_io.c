@@ -3,6 +3,8 @@
  * lowers a limit. */
 #include "user/answer_io.h"
 
+#include <errno.h>
+
 #include "user/io.h"
 
 static uint64_t since(const struct cgbpf_event *event, uint64_t now_ns)
@@ -16,7 +18,7 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 	struct group *group = groups__find(answerer->groups, event->cgroup_id);
 	struct action action = {.knob = CGBPF_KNOB_IO_MAX, .cgroup_id = event->cgroup_id};
 	uint64_t rates[IO_KINDS], written_ns = 0;
-	char line[CGBPF_VALUE_LEN];
+	char line[CGBPF_VALUE_LEN], ours[CGBPF_VALUE_LEN];
 	struct cgbpf_ledger_key key;
 	struct group_rate *rate;
 	struct io_plan plan;
@@ -47,10 +49,13 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 		actions__add(answerer->actions, &action);
 		return;
 	}
+	io_format(group->io->device, rates, ours, sizeof(ours));
 	rates[kind] = plan.rate;
 	key = group__key(group, CGBPF_KNOB_IO_MAX, group->io->device);
 	io_format(group->io->device, rates, line, sizeof(line));
-	action.err = apply__set(answerer->apply, &key, group->io->fd, line, &written_ns);
+	action.err = apply__replace(answerer->apply, &key, group->io->fd, ours, line, &written_ns);
+	if (action.err == -EAGAIN)
+		return; /* somebody else's line stands, and is on its way to the main thread */
 	action.kind = action.err ? ACTION_FAILED : ACTION_RAISED;
 	action.times.written_ns = since(event, written_ns);
 	if (action.err) {

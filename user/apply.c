@@ -342,3 +342,14 @@ int apply__set(const struct apply *apply, const struct cgbpf_ledger_key *key, in
 	err = knob__read_fd(fd, key, standing, sizeof(standing));
 	return err ? err : strcmp(standing, value) == 0 ? 0 : -EIO;
 }
+
+int apply__replace(const struct apply *apply, const struct cgbpf_ledger_key *key, int fd,
+		   const char *ours, const char *value, uint64_t *ret_written_ns)
+{
+	char standing[CGBPF_VALUE_LEN];
+	int err = apply->is_dry_run ? 0 : knob__read_fd(fd, key, standing, sizeof(standing));
+
+	if (!err && !apply->is_dry_run && strcmp(standing, ours) != 0)
+		err = -EAGAIN;
+	return err ? err : apply__set(apply, key, fd, value, ret_written_ns);
+}

@@ -76,6 +76,10 @@ void apply__forget_knob(const struct apply *apply, const struct cgbpf_ledger_key
 int apply__intend(const struct apply *apply, const struct cgbpf_ledger_key *key, const char *value);
 int apply__set(const struct apply *apply, const struct cgbpf_ledger_key *key, int fd,
 	       const char *value, uint64_t *ret_written_ns);
+/* The same in the place of OURS. -EAGAIN: somebody else's value stands, which is to be answered
+ * first; nothing was changed. */
+int apply__replace(const struct apply *apply, const struct cgbpf_ledger_key *key, int fd,
+		   const char *ours, const char *value, uint64_t *ret_written_ns);
 
 /*
  * For squeeze alone: the kernel reclaims, and kills where that is not enough, before this returns.

@@ -120,25 +120,30 @@ void cpu__govern(struct controller *controller, struct group *group,
 void cpu__fit(struct controller *controller, struct group *group,
 	      const struct target_config *target);
 void cpu__forget(struct controller *controller, uint64_t id);
-/* priority.c */
+/* priority.c, priority_foreign.c */
 void priority__govern(struct controller *controller, struct group *group,
 		      const struct target_config *target);
 void priority__fit(struct controller *controller, struct group *group,
 		   const struct target_config *target);
 void priority__forget(struct controller *controller, uint64_t id);
+/* Somebody else wrote the weight that it names, or may have (EVENT NULL). */
+void priority__foreign(struct controller *controller, struct group *group,
+		       const struct cgbpf_event *event);
 /* A task came into a cgroup whose tasks have a priority. */
 void priority__note(struct controller *controller, const struct cgbpf_event *event);
 /* As the kernel numbers it. */
 int priority_policy(enum sched_choice choice);
 /* The cgroups and processes of targets with pids, before anything is governed. */
 void priority__prepare(struct controller *controller);
-/* io.c, io_calm.c */
+/* io.c, io_calm.c, io_foreign.c */
 void io__govern(struct controller *controller, struct group *group,
 		const struct target_config *target);
 void io__fit(struct controller *controller, struct group *group,
 	     const struct target_config *target);
 void io__forget(struct controller *controller, const struct group *group);
-int io__set(struct controller *controller, struct group *group, const uint64_t rates[IO_KINDS]);
+/* Writes RATES. -EAGAIN: somebody else's line stands; IS_ANSWER: it is written all the same. */
+int io__set(struct controller *controller, struct group *group, const uint64_t rates[IO_KINDS],
+	    bool is_answer);
 void io__tell(struct controller *controller, const struct group *group, enum journal_event event,
 	      enum io_kind kind, uint64_t old_rate, uint64_t new_rate, enum reason reason);
 void io__note(struct controller *controller, const struct cgbpf_event *event);

@@ -61,12 +61,17 @@ static int fit_burst(struct controller *controller, struct group *group, uint64_
 	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_CPU_MAX_BURST, 0);
 	const struct group_cpu *cpu = group->cpu;
 	char found[CGBPF_VALUE_LEN], value[24];
+	struct cgbpf_ledger_entry entry;
 	uint64_t found_us, next_us;
 	int fd, err = knob__read(group->dir_fd, &key, found, sizeof(found));
 
 	if (err || units_parse_limit(found, &found_us))
 		return cgfs_is_gone(err) ? 0 : err;
-	next_us = cpu->has_burst ? cpu->burst_ppm * cpu->standing.period_us / PPM : found_us;
+	if (cpu->has_burst)
+		next_us = cpu->burst_ppm * cpu->standing.period_us / PPM;
+	else if (ledger__get(controller->apply.ledger_fd, &key, &entry) ||
+		 units_parse_limit(entry.original, &next_us))
+		next_us = found_us;
 	next_us = next_us < most_us ? next_us : most_us;
 	if (next_us == found_us)
 		return 0;
@@ -81,7 +86,19 @@ static int fit_burst(struct controller *controller, struct group *group, uint64_
 	return err;
 }
 
-int cpu__set(struct controller *controller, struct group *group, uint64_t amount)
+/* Whether what we last wrote or found is no longer what stands. */
+static bool is_theirs(struct controller *controller, const struct group *group,
+		      const struct cgbpf_ledger_key *key)
+{
+	char ours[TEXT_LEN], standing[CGBPF_VALUE_LEN];
+
+	standing_text(group->cpu, ours, sizeof(ours));
+	return !controller->apply.is_dry_run &&
+	       !knob__read_fd(group->cpu->fd, key, standing, sizeof(standing)) &&
+	       strcmp(standing, ours) != 0;
+}
+
+int cpu__set(struct controller *controller, struct group *group, uint64_t amount, bool is_answer)
 {
 	struct cgbpf_ledger_key key = group__key(group, cpu_knob(group->cpu), 0);
 	struct group_cpu *cpu = group->cpu;
@@ -91,12 +108,15 @@ int cpu__set(struct controller *controller, struct group *group, uint64_t amount
 	/* Burst down before quota down: the kernel takes no burst above the quota. The lock is kept
 	 * for as long as the kernel's handler takes; nothing here reclaims. */
 	pthread_mutex_lock(&controller->groups.lock);
-	if (cpu->mode == CPU_MODE_QUOTA && amount < group_cpu__amount(cpu))
+	if (!is_answer && is_theirs(controller, group, &key))
+		err = -EAGAIN;
+	if (!err && cpu->mode == CPU_MODE_QUOTA && amount < group_cpu__amount(cpu))
 		err = fit_burst(controller, group, quota_for(amount, cpu->standing.period_us));
 	cpu_format(cpu, amount, value, sizeof(value));
 	if (!err)
 		err = apply__set(&controller->apply, &key, cpu->fd, value, NULL);
-	if (!err)
+	/* A dry run has changed nothing. */
+	if (!err && !controller->apply.is_dry_run)
 		cpu_parse(cpu, value);
 	pthread_mutex_unlock(&controller->groups.lock);
 	return err;
@@ -120,7 +140,7 @@ static int begin(struct controller *controller, struct group *group)
 
 	standing_text(cpu, old, sizeof(old));
 	if (group_cpu__amount(cpu) != cpu->rule.soft)
-		err = cpu__set(controller, group, cpu->rule.soft);
+		err = cpu__set(controller, group, cpu->rule.soft, true);
 	if (!err && cpu->has_burst)
 		err = fit_burst(controller, group, cpu->standing.quota_us);
 	if (err)
@@ -146,9 +166,18 @@ static struct cpu_rule rule_of(const struct cpu_config *config, uint64_t found)
 	return rule;
 }
 
+void cpu_fit_rule(struct group_cpu *cpu)
+{
+	if (cpu->mode == CPU_MODE_WEIGHT)
+		return;
+	cpu->rule.soft = quota_rounded_ppm(cpu->rule.soft, cpu->standing.period_us);
+	cpu->rule.hard = quota_rounded_ppm(cpu->rule.hard, cpu->standing.period_us);
+}
+
 static void configure(struct group_cpu *cpu, const struct cpu_config *config, uint64_t found)
 {
 	cpu->rule = rule_of(config, found);
+	cpu_fit_rule(cpu);
 	cpu->return_after_ns = config->return_after_ns;
 	cpu->has_burst = config->has_burst;
 	cpu->burst_ppm = config->burst_ppm;
@@ -289,17 +318,27 @@ static void change(struct controller *controller, struct group *group,
 	struct journal_record record = cpu_about(group, JOURNAL_GOVERNED);
 	struct group_cpu *cpu = group->cpu;
 	char old[TEXT_LEN], new[TEXT_LEN];
+	bool had_burst = cpu->has_burst;
 	uint64_t amount;
+	int err = 0;
 
 	pthread_mutex_lock(&controller->groups.lock);
 	configure(cpu, config, cpu->rule.soft);
+	amount = group_cpu__amount(cpu);
 	pthread_mutex_unlock(&controller->groups.lock);
 	govern__set_rule(controller, group);
-	amount = group_cpu__amount(cpu);
-	if (amount >= cpu->rule.soft && amount <= cpu->rule.hard)
-		return;
 	record.old_text = standing_text(cpu, old, sizeof(old));
-	if (cpu__set(controller, group, amount < cpu->rule.soft ? cpu->rule.soft : cpu->rule.hard))
+	if (amount < cpu->rule.soft)
+		err = cpu__set(controller, group, cpu->rule.soft, true);
+	else if (amount > cpu->rule.hard)
+		err = cpu__set(controller, group, cpu->rule.hard, true);
+	/* Where it is no longer configured, as it was before us. */
+	if (!err && (had_burst || cpu->has_burst)) {
+		pthread_mutex_lock(&controller->groups.lock);
+		fit_burst(controller, group, cpu->standing.quota_us);
+		pthread_mutex_unlock(&controller->groups.lock);
+	}
+	if (err || (amount >= cpu->rule.soft && amount <= cpu->rule.hard))
 		return;
 	record.new_text = standing_text(cpu, new, sizeof(new));
 	record.reason = reason_name(REASON_SOFT);
@@ -315,6 +354,8 @@ void cpu__fit(struct controller *controller, struct group *group,
 
 	if (!group->cpu)
 		return;
+	/* What somebody else wrote meanwhile is answered by the rule of that time. */
+	cpu__foreign(controller, group, NULL);
 	knob = cpu_knob(group->cpu);
 	if (group->cpu->is_stopped) { /* obeyed until now; considered afresh */
 		leave(controller, group);

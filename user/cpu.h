@@ -16,8 +16,13 @@ int cpu_parse(struct group_cpu *cpu, const char *text);
 char *cpu_format(const struct group_cpu *cpu, uint64_t amount, char *buf, size_t len);
 /* A record about GROUP and that file. */
 struct journal_record cpu_about(const struct group *group, enum journal_event event);
-/* Writes AMOUNT, up or down, burst first where it has to be. Takes the groups' lock. */
-int cpu__set(struct controller *controller, struct group *group, uint64_t amount);
+/* Soft and hard become what the period that stands can hold: quotas are whole microseconds. */
+void cpu_fit_rule(struct group_cpu *cpu);
+/*
+ * Writes AMOUNT, up or down, burst first where it has to be. Takes the groups' lock. -EAGAIN:
+ * somebody else's value stands; IS_ANSWER: it is written all the same.
+ */
+int cpu__set(struct controller *controller, struct group *group, uint64_t amount, bool is_answer);
 
 /* cpu_advise.c */
 /* Judges what was applied, moves what the target controller moves. True: that policy alone lowers

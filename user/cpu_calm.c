@@ -40,7 +40,7 @@ static void give_back(struct controller *controller, struct group *group, uint64
 	char old[48], new[48];
 
 	record.old_text = cpu_format(group->cpu, group_cpu__amount(group->cpu), old, sizeof(old));
-	if (cpu__set(controller, group, to))
+	if (cpu__set(controller, group, to, false))
 		return; /* gone, or another time */
 	record.new_text = cpu_format(group->cpu, to, new, sizeof(new));
 	controller->summary.returned_cnt++;

@@ -6,6 +6,7 @@
 #include "user/controller.h"
 #include "user/cpu.h"
 #include "user/knob.h"
+#include "user/restore.h"
 
 bool group_cpu__is_knob(const struct group_cpu *cpu, uint32_t knob)
 {
@@ -13,16 +14,22 @@ bool group_cpu__is_knob(const struct group_cpu *cpu, uint32_t knob)
 	       (knob == CGBPF_KNOB_CPU_MAX_BURST && cpu->mode == CPU_MODE_QUOTA);
 }
 
-/* Theirs stands and stays; nothing of ours goes back over it. */
+/* Theirs stands and stays; nothing of ours goes back over it. The burst that was lowered for ours
+ * comes back as far as theirs has room for it. */
 static void obey(struct controller *controller, struct group *group,
 		 const struct cgbpf_ledger_key *key, const char *value)
 {
+	struct cgbpf_ledger_key burst = group__key(group, CGBPF_KNOB_CPU_MAX_BURST, 0);
+	struct restored_limit limit;
+
 	pthread_mutex_lock(&controller->groups.lock);
 	group->cpu->is_stopped = true;
 	cpu_parse(group->cpu, value);
 	pthread_mutex_unlock(&controller->groups.lock);
 	govern__set_rule(controller, group);
 	apply__forget_knob(&controller->apply, key);
+	if (group->cpu->mode == CPU_MODE_QUOTA)
+		restore__key(&controller->apply, controller->root_fd, &burst, &limit);
 }
 
 static void adopt(struct controller *controller, struct group *group,
@@ -36,6 +43,7 @@ static void adopt(struct controller *controller, struct group *group,
 	cpu->rule.soft = group_cpu__amount(cpu);
 	if (cpu->rule.hard < cpu->rule.soft)
 		cpu->rule.hard = cpu->rule.soft;
+	cpu_fit_rule(cpu);
 	cpu->calm_since_ns = 0;
 	pthread_mutex_unlock(&controller->groups.lock);
 	govern__set_rule(controller, group);
@@ -50,8 +58,9 @@ static void reassert(struct controller *controller, struct group *group,
 	apply__amend_knob(&controller->apply, key, value);
 	pthread_mutex_lock(&controller->groups.lock);
 	cpu_parse(group->cpu, value);
+	cpu_fit_rule(group->cpu);
 	pthread_mutex_unlock(&controller->groups.lock);
-	cpu__set(controller, group, ours);
+	cpu__set(controller, group, ours, true);
 }
 
 /* Another burst than ours is obeyed: it is no limit that is governed. */

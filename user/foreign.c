@@ -61,6 +61,7 @@ static void obey(struct controller *controller, struct group *group, uint64_t by
 {
 	uint64_t ours, standing, written_ns;
 	bool is_overwritten;
+	int err = 0;
 
 	pthread_mutex_lock(&controller->groups.lock);
 	ours = group->limit_bytes;
@@ -74,14 +75,19 @@ static void obey(struct controller *controller, struct group *group, uint64_t by
 	pthread_mutex_unlock(&controller->groups.lock);
 	/* While it is governed still, so that the rescuer can end it; what is in use stays. */
 	if (!group->is_stopped)
-		calm__lower(controller, group, bytes);
+		err = calm__lower(controller, group, bytes);
 	pthread_mutex_lock(&controller->groups.lock);
 	group->is_stopped = true;
-	group->limit_bytes = bytes;
-	group__promise(group, bytes, &controller->pool.promised_bytes);
+	if (!err)
+		group->limit_bytes = bytes;
+	group__promise(group, group->limit_bytes, &controller->pool.promised_bytes);
 	pthread_mutex_unlock(&controller->groups.lock);
 	govern__set_rule(controller, group);
-	apply__forget(&controller->apply, group->id);
+	/* Where ours had to stay, theirs is what goes back in the end. */
+	if (err)
+		apply__amend(&controller->apply, group->id, bytes);
+	else
+		apply__forget(&controller->apply, group->id);
 }
 
 static void adopt(struct controller *controller, struct group *group, uint64_t bytes)
@@ -207,6 +213,7 @@ void foreign__find(struct controller *controller, struct group *group)
 		cpu__foreign(controller, group, NULL);
 	if (group->io)
 		io__foreign(controller, group, NULL);
+	priority__foreign(controller, group, NULL);
 	if (!differs)
 		return;
 	event.kernel_ns = apply_now_ns();
@@ -232,6 +239,8 @@ void foreign__handle(struct controller *controller, const struct cgbpf_event *ev
 		cpu__foreign(controller, group, event);
 	else if (group && group->io && event->write.knob == CGBPF_KNOB_IO_MAX)
 		io__foreign(controller, group, event);
+	else if (group && group->has_priority && event->write.knob == CGBPF_KNOB_CPU_WEIGHT)
+		priority__foreign(controller, group, event);
 	else
 		govern__consider_id(controller, event->cgroup_id, 0);
 }

@@ -254,13 +254,26 @@ static void change(struct controller *controller, struct group *group,
 	govern__set_rule(controller, group);
 }
 
+/* What is recorded stays only where a limit of ours is still to go back: see obey in foreign. */
+static void forget_theirs(struct controller *controller, const struct group *group)
+{
+	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_MEMORY_MAX, 0);
+	struct cgbpf_ledger_entry entry;
+	char standing[CGBPF_VALUE_LEN];
+
+	if (ledger__get(controller->apply.ledger_fd, &key, &entry) ||
+	    cgfs_read(group->dir_fd, "memory.max", standing, sizeof(standing)) ||
+	    !ledger_is_ours(&entry, standing))
+		apply__forget(&controller->apply, group->id);
+}
+
 void memory__fit(struct controller *controller, struct group *group,
 		 const struct target_config *target)
 {
 	if (!group->has_memory)
 		return;
 	if (group->is_stopped) { /* obeyed until now; considered afresh */
-		apply__forget(&controller->apply, group->id);
+		forget_theirs(controller, group);
 		leave(controller, group);
 	} else if (target && target->memory.is_given) {
 		change(controller, group, target);

@@ -83,6 +83,7 @@ struct group {
 	struct group_io *io; /* the same */
 	struct priority_config priority; /* of its tasks, where has_priority */
 	bool has_priority;
+	uint64_t weight_reasserts_ns[GROUP_REASSERTS_MAX]; /* of that priority's weight */
 	struct memory_rule rule;
 	int dir_fd;
 	int max_fd; /* memory.max, kept open for raises */

@@ -14,6 +14,9 @@
 #include "user/ledger.h"
 #include "user/restore.h"
 
+/* A line that somebody else keeps changing is read this often. */
+#define FIRST_TRIES 3
+
 static struct cgbpf_ledger_key key_of(const struct group *group)
 {
 	return group__key(group, CGBPF_KNOB_IO_MAX, group->io->device);
@@ -25,16 +28,22 @@ static void standing_of(const struct group_io *io, uint64_t ret_rates[IO_KINDS])
 		ret_rates[kind] = io->rates[kind].standing;
 }
 
-int io__set(struct controller *controller, struct group *group, const uint64_t rates[IO_KINDS])
+int io__set(struct controller *controller, struct group *group, const uint64_t rates[IO_KINDS],
+	    bool is_answer)
 {
+	char line[CGBPF_VALUE_LEN], ours[CGBPF_VALUE_LEN];
 	struct cgbpf_ledger_key key = key_of(group);
-	char line[CGBPF_VALUE_LEN];
+	uint64_t standing[IO_KINDS];
 	int err;
 
 	pthread_mutex_lock(&controller->groups.lock);
+	standing_of(group->io, standing);
+	io_format(group->io->device, standing, ours, sizeof(ours));
 	io_format(group->io->device, rates, line, sizeof(line));
-	err = apply__set(&controller->apply, &key, group->io->fd, line, NULL);
-	for (int kind = 0; kind < IO_KINDS && !err; kind++)
+	err = is_answer ? apply__set(&controller->apply, &key, group->io->fd, line, NULL)
+			: apply__replace(&controller->apply, &key, group->io->fd, ours, line, NULL);
+	/* A dry run has changed nothing. */
+	for (int kind = 0; kind < IO_KINDS && !err && !controller->apply.is_dry_run; kind++)
 		group->io->rates[kind].standing = rates[kind];
 	pthread_mutex_unlock(&controller->groups.lock);
 	return err;
@@ -56,34 +65,49 @@ void io__tell(struct controller *controller, const struct group *group, enum jou
 	report(controller, &record);
 }
 
-/* Limits under soft are raised to it, those above the new hard lowered; at the beginning all become
- * soft. */
-static int settle(struct controller *controller, struct group *group, bool is_beginning)
+/* The limits from before us, by the ledger; those of the moment where it does not know. */
+static void original_of(const struct controller *controller, const struct group *group,
+			uint64_t ret_rates[IO_KINDS])
 {
-	uint64_t before[IO_KINDS], after[IO_KINDS];
+	struct cgbpf_ledger_key key = key_of(group);
+	struct cgbpf_ledger_entry entry;
+
+	if (ledger__get(controller->apply.ledger_fd, &key, &entry) ||
+	    io_parse(entry.original, ret_rates))
+		standing_of(group->io, ret_rates);
+}
+
+/* Limits that were not governed (WAS) become soft, those under soft are raised to it, those above
+ * the new hard lowered; what is no longer governed goes back to what it was before us. */
+static int settle(struct controller *controller, struct group *group, const bool was[IO_KINDS])
+{
+	uint64_t before[IO_KINDS], after[IO_KINDS], original[IO_KINDS];
 	int err;
 
 	standing_of(group->io, before);
+	original_of(controller, group, original);
 	memcpy(after, before, sizeof(after));
 	for (int kind = 0; kind < IO_KINDS; kind++) {
 		const struct group_rate *rate = &group->io->rates[kind];
 
-		if (!rate->is_governed)
-			continue;
-		if (is_beginning || after[kind] < rate->rule.soft)
+		if (!rate->is_governed && was[kind])
+			after[kind] = original[kind];
+		else if (rate->is_governed && (!was[kind] || after[kind] < rate->rule.soft))
 			after[kind] = rate->rule.soft;
-		else if (after[kind] > rate->rule.hard)
+		else if (rate->is_governed && after[kind] > rate->rule.hard)
 			after[kind] = rate->rule.hard;
 	}
-	err = memcmp(before, after, sizeof(after)) ? io__set(controller, group, after) : 0;
+	err = memcmp(before, after, sizeof(after)) ? io__set(controller, group, after, true) : 0;
 	/* Which directions have reached hard is another matter now. */
 	if (!err)
 		err = govern__set_rule(controller, group);
-	for (int kind = 0; kind < IO_KINDS && !err; kind++)
-		if (group->io->rates[kind].is_governed &&
-		    (is_beginning || before[kind] != after[kind]))
-			io__tell(controller, group, JOURNAL_GOVERNED, kind, before[kind],
-				 after[kind], REASON_SOFT);
+	for (int kind = 0; kind < IO_KINDS && !err; kind++) {
+		bool is = group->io->rates[kind].is_governed;
+
+		if (before[kind] != after[kind] || (is && !was[kind]))
+			io__tell(controller, group, is ? JOURNAL_GOVERNED : JOURNAL_RESTORED, kind,
+				 before[kind], after[kind], is ? REASON_SOFT : REASON_RELOAD);
+	}
 	return err;
 }
 
@@ -139,26 +163,48 @@ static void put_back(struct controller *controller, struct group *group, uint32_
 	report(controller, &record);
 }
 
-static int install(struct controller *controller, struct group *group, struct group_io *io,
-		   const struct io_config *config)
+/* What stands, and the rule that follows from it. */
+static int look(const struct controller *controller, struct group_io *io,
+		const struct io_config *config, const struct cgbpf_ledger_key *key,
+		char ret_line[CGBPF_VALUE_LEN])
 {
-	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_IO_MAX, io->device);
 	uint64_t standing[IO_KINDS], found[IO_KINDS];
-	char original[CGBPF_VALUE_LEN];
 	struct cgbpf_ledger_entry entry;
-	int err = knob__read_fd(io->fd, &key, original, sizeof(original));
+	int err = knob__read_fd(io->fd, key, ret_line, CGBPF_VALUE_LEN);
 
-	if (err || io_parse(original, standing))
+	if (err || io_parse(ret_line, standing))
 		return err ?: -EINVAL;
-	if (ledger__get(controller->apply.ledger_fd, &key, &entry) ||
+	if (ledger__get(controller->apply.ledger_fd, key, &entry) ||
 	    io_parse(entry.original, found))
 		memcpy(found, standing, sizeof(found));
 	for (int kind = 0; kind < IO_KINDS; kind++)
 		io->rates[kind].standing = standing[kind];
 	configure(io, config, found);
-	if (!is_any(io))
-		return -ENODATA;
-	err = apply__remember_knob(&controller->apply, &key, original, group->target);
+	return is_any(io) ? 0 : -ENODATA;
+}
+
+/*
+ * What stands is recorded and written once more: the first limit of a device freezes its queue
+ * (blk_throtl_init() in block/blk-throttle.c), for which nobody is to wait who holds the table's
+ * lock. Somebody else's line may come at that very time: it is read again.
+ */
+static int install(struct controller *controller, struct group *group, struct group_io *io,
+		   const struct io_config *config)
+{
+	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_IO_MAX, io->device);
+	static const bool none[IO_KINDS];
+	char line[CGBPF_VALUE_LEN];
+	int err = -EIO;
+
+	for (int i = 0; i < FIRST_TRIES && err == -EIO; i++) {
+		err = look(controller, io, config, &key, line);
+		if (!err)
+			err = apply__remember_knob(&controller->apply, &key, line, group->target);
+		if (!err && i)
+			apply__amend_knob(&controller->apply, &key, line);
+		if (!err)
+			err = apply__set(&controller->apply, &key, io->fd, line, NULL);
+	}
 	if (!err)
 		err = govern__enter(controller, group);
 	if (err)
@@ -167,7 +213,7 @@ static int install(struct controller *controller, struct group *group, struct gr
 	group->io = io;
 	pthread_mutex_unlock(&controller->groups.lock);
 	err = govern__set_rule(controller, group);
-	return err ?: settle(controller, group, true);
+	return err ?: settle(controller, group, none);
 }
 
 static const char *why(const struct group *group, int err)
@@ -215,25 +261,29 @@ void io__govern(struct controller *controller, struct group *group,
 void io__fit(struct controller *controller, struct group *group, const struct target_config *target)
 {
 	uint64_t found[IO_KINDS];
+	bool was[IO_KINDS];
 	uint32_t device;
 
 	if (!group->io)
 		return;
 	device = group->io->device;
+	/* What somebody else wrote meanwhile is answered by the rule of that time. */
+	io__foreign(controller, group, NULL);
 	if (group->io->is_stopped) { /* obeyed until now; considered afresh */
 		leave(controller, group);
 		return;
 	}
 	if (target && target->io.is_given && target->io.device == device) {
-		for (int kind = 0; kind < IO_KINDS; kind++)
-			found[kind] = group->io->rates[kind].is_governed
-					      ? group->io->rates[kind].rule.soft
-					      : group->io->rates[kind].standing;
+		for (int kind = 0; kind < IO_KINDS; kind++) {
+			was[kind] = group->io->rates[kind].is_governed;
+			found[kind] = was[kind] ? group->io->rates[kind].rule.soft
+						: group->io->rates[kind].standing;
+		}
 		pthread_mutex_lock(&controller->groups.lock);
 		configure(group->io, &target->io, found);
 		pthread_mutex_unlock(&controller->groups.lock);
 		govern__set_rule(controller, group);
-		if (!settle(controller, group, false))
+		if (is_any(group->io) && !settle(controller, group, was))
 			return;
 	}
 	leave(controller, group);

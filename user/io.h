@@ -12,5 +12,8 @@ const char *io_kind_name(enum io_kind kind);
 int io_parse(const char *line, uint64_t ret_rates[IO_KINDS]);
 /* The same line; returns BUF. CGBPF_VALUE_LEN bytes suffice. */
 char *io_format(uint32_t device, const uint64_t rates[IO_KINDS], char *buf, size_t len);
+/* In RATES, those in which THEIRS differs from OURS become theirs. */
+void io_merge(uint64_t rates[IO_KINDS], const uint64_t ours[IO_KINDS],
+	      const uint64_t theirs[IO_KINDS]);
 
 #endif

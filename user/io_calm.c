@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Tells what was kept waiting, gives back what is not used, and answers other writers of io.max. It
- * never raises for need. */
+/* Tells what was kept waiting and gives back what is not used. It never raises for need. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,7 +103,7 @@ static void consider(struct controller *controller, struct group *group)
 	}
 	io->looked_ns = now_ns;
 	pthread_mutex_unlock(&controller->groups.lock);
-	if (!is_changed || io__set(controller, group, after))
+	if (!is_changed || io__set(controller, group, after, false))
 		return; /* or gone */
 	for (int kind = 0; kind < IO_KINDS; kind++) {
 		if (before[kind] == after[kind])
@@ -144,83 +143,4 @@ size_t io__tick(struct controller *controller)
 		consider(controller, group);
 	}
 	return above_cnt;
-}
-
-/* Theirs becomes soft where it is a limit; the others of the line stay what they are. */
-static void adopt(struct controller *controller, struct group *group, const char *line,
-		  const uint64_t theirs[IO_KINDS])
-{
-	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_IO_MAX, group->io->device);
-
-	pthread_mutex_lock(&controller->groups.lock);
-	apply__amend_knob(&controller->apply, &key, line);
-	for (int kind = 0; kind < IO_KINDS; kind++) {
-		struct group_rate *rate = &group->io->rates[kind];
-
-		if (rate->is_governed && rate->standing != theirs[kind]) {
-			rate->rule.soft = theirs[kind];
-			if (rate->rule.hard < theirs[kind])
-				rate->rule.hard = theirs[kind];
-			rate->is_governed = theirs[kind] != UINT64_MAX;
-		}
-		rate->standing = theirs[kind];
-		rate->calm_since_ns = 0;
-		rate->is_hard_said = false;
-	}
-	pthread_mutex_unlock(&controller->groups.lock);
-	govern__set_rule(controller, group);
-}
-
-static void obey(struct controller *controller, struct group *group)
-{
-	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_IO_MAX, group->io->device);
-
-	pthread_mutex_lock(&controller->groups.lock);
-	group->io->is_stopped = true;
-	pthread_mutex_unlock(&controller->groups.lock);
-	govern__set_rule(controller, group);
-	apply__forget_knob(&controller->apply, &key);
-}
-
-void io__foreign(struct controller *controller, struct group *group,
-		 const struct cgbpf_event *event)
-{
-	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_IO_MAX, group->io->device);
-	struct journal_record record = report_about(group, JOURNAL_FOREIGN_WRITE);
-	char ours[CGBPF_VALUE_LEN], value[CGBPF_VALUE_LEN], device[KNOB_DEVICE_LEN];
-	uint64_t standing[IO_KINDS], theirs[IO_KINDS];
-	bool is_soft_given = false, is_unlimited = true;
-	struct group_io *io = group->io;
-	struct foreign_answer answer;
-	int err;
-
-	if (io->is_stopped || controller->apply.is_dry_run)
-		return;
-	pthread_mutex_lock(&controller->groups.lock);
-	for (int kind = 0; kind < IO_KINDS; kind++)
-		standing[kind] = io->rates[kind].standing;
-	err = knob__read_fd(io->fd, &key, value, sizeof(value));
-	pthread_mutex_unlock(&controller->groups.lock);
-	io_format(io->device, standing, ours, sizeof(ours));
-	if (err || strcmp(value, ours) == 0 || io_parse(value, theirs))
-		return; /* another device's line, or a raise of ours came after it */
-	for (int kind = 0; kind < IO_KINDS; kind++) {
-		is_soft_given |= io->rates[kind].is_soft_given;
-		is_unlimited &= !io->rates[kind].is_governed || theirs[kind] == UINT64_MAX;
-	}
-	answer = foreign__choose(controller, group, &key, value, is_soft_given, is_unlimited,
-				 io->reasserts_ns);
-	record.knob = knob_name(key.knob);
-	record.device = knob_device(io->device, device);
-	record.old_text = ours;
-	record.new_text = value;
-	if (answer.policy == FOREIGN_OBEY) {
-		obey(controller, group);
-	} else if (answer.policy == FOREIGN_ADOPT) {
-		adopt(controller, group, value, theirs);
-	} else {
-		apply__amend_knob(&controller->apply, &key, value);
-		io__set(controller, group, standing);
-	}
-	foreign__tell(controller, group, event, &record, answer);
 }

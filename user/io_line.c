@@ -56,3 +56,11 @@ char *io_format(uint32_t device, const uint64_t rates[IO_KINDS], char *buf, size
 	}
 	return buf;
 }
+
+void io_merge(uint64_t rates[IO_KINDS], const uint64_t ours[IO_KINDS],
+	      const uint64_t theirs[IO_KINDS])
+{
+	for (int kind = 0; kind < IO_KINDS; kind++)
+		if (theirs[kind] != ours[kind])
+			rates[kind] = theirs[kind];
+}

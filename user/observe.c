@@ -13,6 +13,7 @@
 
 /* The same of the same cgroup is told once in this time. */
 #define AGAIN_NS 1000000000ULL
+#define NSEC_PER_USEC 1000ULL
 #define WATERMARK_PPM 1000000 /* all of the limit */
 
 /* Is there a limit to be met? */
@@ -50,6 +51,7 @@ static void set_rule(struct controller *controller, struct group *group)
 int observe__watch(struct controller *controller, struct group *group, bool is_explicit)
 {
 	struct journal_record record;
+	struct cpu_look look;
 	int err;
 
 	if (groups__find(&controller->groups, group->id))
@@ -59,6 +61,11 @@ int observe__watch(struct controller *controller, struct group *group, bool is_e
 		return 0;
 	}
 	cgfs_read_bytes(group->dir_fd, "memory.max", &group->limit_bytes);
+	if (!cgfs_look_cpu(group->dir_fd, &look)) {
+		group->lost.throttled_ns = look.throttled_us * NSEC_PER_USEC;
+		group->lost.periods_cnt = look.periods_cnt;
+		group->lost.throttled_cnt = look.throttled_cnt;
+	}
 	pthread_mutex_lock(&controller->groups.lock);
 	err = groups__add(&controller->groups, group);
 	pthread_mutex_unlock(&controller->groups.lock);
@@ -154,7 +161,9 @@ static void tell_throttled(struct controller *controller, const struct cgbpf_eve
 	record = report_about(group, JOURNAL_CPU_THROTTLED);
 	record.knob = knob_name(CGBPF_KNOB_CPU_MAX);
 	record.old_text = record.new_text = quota_format(&quota, text, sizeof(text));
-	record.lost_ns = cpu->throttled_ns - group->lost.throttled_ns;
+	/* What stood before us was read in whole microseconds. */
+	if (cpu->throttled_ns > group->lost.throttled_ns)
+		record.lost_ns = cpu->throttled_ns - group->lost.throttled_ns;
 	record.periods_cnt = cpu->periods_cnt - group->lost.periods_cnt;
 	record.throttled_cnt = cpu->throttled_cnt - group->lost.throttled_cnt;
 	record.detail = "held by its own quota";

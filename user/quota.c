@@ -56,3 +56,10 @@ uint64_t quota_for(uint64_t cores_ppm, uint64_t period_us)
 		return UINT64_MAX;
 	return quota_us < QUOTA_LEAST_US ? QUOTA_LEAST_US : (uint64_t)quota_us;
 }
+
+uint64_t quota_rounded_ppm(uint64_t cores_ppm, uint64_t period_us)
+{
+	struct quota quota = {quota_for(cores_ppm, period_us), period_us};
+
+	return quota_cores_ppm(&quota);
+}

@@ -25,5 +25,7 @@ char *quota_format(const struct quota *quota, char *buf, size_t len);
 uint64_t quota_cores_ppm(const struct quota *quota);
 /* The quota that is CORES_PPM in this period: no less than the kernel takes. */
 uint64_t quota_for(uint64_t cores_ppm, uint64_t period_us);
+/* CORES_PPM as that quota says it. */
+uint64_t quota_rounded_ppm(uint64_t cores_ppm, uint64_t period_us);
 
 #endif

@@ -78,7 +78,7 @@ static int set_burst(const struct apply *apply, int dir_fd, uint64_t id, const c
 }
 
 static int put_back_text(const struct apply *apply, int dir_fd, const struct cgbpf_ledger_key *key,
-			 const struct cgbpf_ledger_entry *entry)
+			 const struct cgbpf_ledger_entry *entry, const char *text)
 {
 	struct cgbpf_ledger_key burst_key = {key->cgroup_id, CGBPF_KNOB_CPU_MAX_BURST, 0};
 	char burst[CGBPF_VALUE_LEN];
@@ -97,9 +97,32 @@ static int put_back_text(const struct apply *apply, int dir_fd, const struct cgb
 	err = knob__open(dir_fd, key->knob, &fd);
 	if (err)
 		return err;
-	err = apply__set(apply, key, fd, entry->original, NULL);
+	err = apply__set(apply, key, fd, text, NULL);
 	close(fd);
 	return err;
+}
+
+/*
+ * What is to stand again. A burst above the quota that somebody else has set is refused: as much of
+ * it as the quota holds. Where our own quota still stands the original waits for it.
+ */
+static void text_for(const struct apply *apply, int dir_fd, const struct cgbpf_ledger_key *key,
+		     const struct cgbpf_ledger_entry *entry, char ret_text[CGBPF_VALUE_LEN])
+{
+	struct cgbpf_ledger_key quota_key = {key->cgroup_id, CGBPF_KNOB_CPU_MAX, 0};
+	struct cgbpf_ledger_entry quota_entry;
+	char standing[CGBPF_VALUE_LEN];
+	struct quota quota;
+	uint64_t burst_us;
+
+	strcpy(ret_text, entry->original);
+	if (key->knob != CGBPF_KNOB_CPU_MAX_BURST ||
+	    !ledger__get(apply->ledger_fd, &quota_key, &quota_entry) ||
+	    knob__read(dir_fd, &quota_key, standing, sizeof(standing)) ||
+	    quota_parse(standing, &quota) || units_parse_limit(entry->original, &burst_us) ||
+	    burst_us <= quota.quota_us)
+		return;
+	snprintf(ret_text, CGBPF_VALUE_LEN, "%" PRIu64, quota.quota_us);
 }
 
 static enum restored put_back(const struct apply *apply, int dir_fd,
@@ -109,27 +132,29 @@ static enum restored put_back(const struct apply *apply, int dir_fd,
 {
 	uint64_t began_ns = apply_now_ns();
 	int err = knob__read(dir_fd, key, limit->before, sizeof(limit->before));
+	char text[CGBPF_VALUE_LEN];
 
 	if (cgfs_is_gone(err))
 		return RESTORED_GONE;
 	if (err)
 		return RESTORED_FAILED;
 	strcpy(limit->after, limit->before);
-	if (strcmp(limit->before, entry->original) == 0)
+	text_for(apply, dir_fd, key, entry, text);
+	if (strcmp(limit->before, text) == 0)
 		return RESTORED_UNCHANGED;
 	if (!ledger_is_ours(entry, limit->before) && !is_forced)
 		return RESTORED_NOT_OURS;
 	limit->decided_ns = apply_now_ns() - began_ns;
 	err = key->knob == CGBPF_KNOB_MEMORY_MAX
 		      ? put_back_memory(apply, dir_fd, key, entry, is_forced)
-		      : put_back_text(apply, dir_fd, key, entry);
+		      : put_back_text(apply, dir_fd, key, entry, text);
 	if (err)
 		return cgfs_is_gone(err) || err == -ENXIO ? RESTORED_GONE
 		       : err == -EBUSY			  ? RESTORED_IN_USE
 							  : RESTORED_FAILED;
 	limit->written_ns = apply_now_ns() - began_ns;
 	if (knob__read(dir_fd, key, limit->after, sizeof(limit->after)) ||
-	    strcmp(limit->after, entry->original) != 0)
+	    strcmp(limit->after, text) != 0)
 		return RESTORED_FAILED;
 	limit->effective_ns = apply_now_ns() - began_ns;
 	return RESTORED_BACK;

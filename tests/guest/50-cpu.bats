@@ -48,6 +48,10 @@ end_burn() {
 	BURNERS=()
 }
 
+has_burst() {
+	[[ $(<"$1/cpu.max.burst") == "$2" ]]
+}
+
 throttled_cnt() {
 	awk '$1 == "nr_throttled" { print $2 }' "$1/cpu.stat"
 }
@@ -160,6 +164,47 @@ is_throttled_past() {
 	assert_equal "$(cpu_max "$cgroup") $(<"$cgroup/cpu.max.burst")" "30000 100000 10000"
 	stop_cgbpf TERM
 	assert_equal "$(cpu_max "$cgroup") $(<"$cgroup/cpu.max.burst")" "50000 100000 40000"
+}
+
+@test "cpu: burst follows a reload, and comes back as far as an obeyed quota holds it" {
+	local cgroup
+	cgroup=$(make_cgroup job)
+	echo "50000 100000" >"$cgroup/cpu.max"
+	echo 40000 >"$cgroup/cpu.max.burst"
+	cpu_config "$cgroup" "soft: 0.5, hard: 1, burst: 0.1"
+	start_cgbpf -c "$CONFIG"
+	assert_equal "$(<"$cgroup/cpu.max.burst")" 10000
+	cpu_config "$cgroup" "soft: 0.5, hard: 1, burst: 0.2"
+	kill -HUP "$CGBPF_PID"
+	wait_for "$DEADLINE" has_burst "$cgroup" 20000
+	cpu_config "$cgroup" "soft: 0.5, hard: 1"
+	kill -HUP "$CGBPF_PID"
+	wait_for "$DEADLINE" has_burst "$cgroup" 40000
+	cpu_config "$cgroup" "soft: 0.25, hard: 1" "on_foreign_write: obey"
+	stop_cgbpf TERM
+	start_cgbpf -c "$CONFIG"
+	assert_equal "$(cpu_max "$cgroup") $(<"$cgroup/cpu.max.burst")" "25000 100000 25000"
+	echo 30000 >"$cgroup/cpu.max"
+	wait_for "$DEADLINE" has_burst "$cgroup" 30000
+	stop_cgbpf TERM
+	assert_equal "$(cpu_max "$cgroup") $(<"$cgroup/cpu.max.burst")" "30000 100000 30000" "obeyed"
+	[[ -z $(map_values ledger 2>/dev/null) ]]
+}
+
+# A hard of 3333.5 microseconds.
+@test "cpu: hard that no quota holds exactly is reached, and said once" {
+	local cgroup before
+	cgroup=$(make_cgroup job)
+	echo "2000 10000" >"$cgroup/cpu.max"
+	cpu_config "$cgroup" "soft: 0.2, hard: 0.33335, step: 0.1"
+	start_cgbpf -c "$CONFIG"
+	burn "$cgroup" 1
+	wait_journal '.event == "hard_limit_reached" and .new == "3334 10000"'
+	before=$(throttled_cnt "$cgroup")
+	wait_for "$DEADLINE" is_throttled_past "$cgroup" $((before + 20))
+	refute_journal '.event == "not_raised"'
+	assert_equal "$(jq -s 'map(select(.event == "hard_limit_reached")) | length' "$JOURNAL")" 1 "records of hard"
+	end_burn
 }
 
 # foreign POLICY: a fresh cgroup with a quota of 0.4, governed at 0.3; sets CGROUP.

@@ -125,6 +125,39 @@ end_io() {
 	grep -q wbps=5000000 "$cgroup/io.max"
 }
 
+@test "io: a limit of the line that others write is theirs, the others of it stay governed and go back" {
+	local cgroup
+	cgroup=$(make_cgroup job)
+	echo "$DEVICE rbps=2000000" >"$cgroup/io.max"
+	io_config "$cgroup" "device: \"$DEVICE\", rbps: { soft: 1M, hard: 8M }, riops: { soft: 5000, hard: 9000 }"
+	start_cgbpf -c "$CONFIG"
+	echo "$DEVICE wbps=5000000" >"$cgroup/io.max"
+	wait_journal '.event == "foreign_write" and .limit == "wbps" and .answer == "obey"'
+	echo "$DEVICE riops=7000" >"$cgroup/io.max"
+	wait_journal '.event == "foreign_write" and .limit == "riops" and .answer == "obey"'
+	disk_io "$cgroup" read 64K
+	wait_journal '.event == "soft_limit_raised" and .limit == "rbps" and .old == 1048576'
+	end_io "$cgroup"
+	stop_cgbpf TERM
+	assert_equal "$(line_of "$cgroup")" "rbps=2000000 wbps=5000000 riops=7000 wiops=max" "io.max at the end"
+}
+
+@test "io: a limit that a reload no longer names goes back, one that it adds begins" {
+	local cgroup
+	cgroup=$(make_cgroup job)
+	echo "$DEVICE rbps=2000000" >"$cgroup/io.max"
+	io_config "$cgroup" "device: \"$DEVICE\", rbps: { soft: 1M, hard: 8M }, riops: { soft: 5000, hard: 9000 }"
+	start_cgbpf -c "$CONFIG"
+	assert_equal "$(line_of "$cgroup")" "rbps=1048576 wbps=max riops=5000 wiops=max" "io.max when governing begins"
+	io_config "$cgroup" "device: \"$DEVICE\", riops: { soft: 5000, hard: 9000 }, wbps: { soft: 3M, hard: 8M }"
+	kill -HUP "$CGBPF_PID"
+	wait_journal '.event == "reloaded"'
+	assert_equal "$(line_of "$cgroup")" "rbps=2000000 wbps=3145728 riops=5000 wiops=max" "io.max after the reload"
+	assert_journal '.event == "restored" and .limit == "rbps" and .old == 1048576 and .new == 2000000 and .reason == "reload"'
+	stop_cgbpf TERM
+	assert_equal "$(line_of "$cgroup")" "rbps=2000000 wbps=max riops=max wiops=max" "io.max at the end"
+}
+
 @test "io: an unknown device, a partition and bad limits are refused with their place" {
 	local cgroup said keys
 	cgroup=$(make_cgroup job)

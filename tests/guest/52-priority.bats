@@ -32,6 +32,10 @@ has_nice() {
 	[[ $(nice_of "$1") == "$2" ]]
 }
 
+has_weight() {
+	[[ $(<"$1/cpu.weight") == "$2" ]]
+}
+
 cgroup_of() {
 	sed -n 's/^0:://p' "/proc/$1/cgroup"
 }
@@ -52,6 +56,20 @@ cgroup_of() {
 	assert_equal "$(<"$cgroup/cpu.weight") $(nice_of "$early") $(nice_of "$polite")" "100 0 7" "at the end"
 	chrt -p "$early" | grep -q SCHED_OTHER
 	kill "$early" "$late" "$polite"
+}
+
+@test "priority: another writer of the weight is told, and obeyed or answered" {
+	local cgroup
+	cgroup=$(make_cgroup job)
+	target "$cgroup" "priority: { weight: 300 }"
+	start_cgbpf -c "$CONFIG"
+	echo 100 >"$cgroup/cpu.weight"
+	wait_journal '.event == "foreign_write" and .knob == "cpu.weight" and .answer == "reassert" and .reason == "foreign_reset"'
+	wait_for "$DEADLINE" has_weight "$cgroup" 300
+	echo 500 >"$cgroup/cpu.weight"
+	wait_journal '.event == "foreign_write" and .knob == "cpu.weight" and .answer == "obey" and .old == "300" and .new == "500"'
+	stop_cgbpf TERM
+	assert_equal "$(<"$cgroup/cpu.weight")" 500
 }
 
 @test "priority: what was changed comes back after a crash" {

@@ -155,6 +155,20 @@ PROMISE(every_quota_survives_the_way_through_cores)
 	assert_int_equal(quota_for(NONE, 100000), NONE);
 }
 
+PROMISE(soft_and_hard_are_what_the_period_holds)
+{
+	assert_int_equal(quota_rounded_ppm(500000, 100000), 500000);
+	assert_int_equal(quota_rounded_ppm(333350, 10000), 333400);
+	assert_int_equal(quota_rounded_ppm(1, 100000), 10000);
+	assert_int_equal(quota_rounded_ppm(NONE, 100000), NONE);
+	for (uint64_t ppm = 10000; ppm < 4000000; ppm += 3917) {
+		uint64_t hard = quota_rounded_ppm(ppm, 3333);
+		struct quota quota = {quota_for(hard, 3333), 3333};
+
+		assert_int_equal(quota_cores_ppm(&quota), hard);
+	}
+}
+
 PROMISE(cores_are_numbers_or_percentages)
 {
 	uint64_t ppm = 7;
@@ -184,6 +198,7 @@ int main(void)
 		cmocka_unit_test(what_the_configuration_leaves_out_is_as_found_and_twice_that),
 		cmocka_unit_test(cpu_max_is_read_and_written_as_the_kernel_has_it),
 		cmocka_unit_test(every_quota_survives_the_way_through_cores),
+		cmocka_unit_test(soft_and_hard_are_what_the_period_holds),
 		cmocka_unit_test(cores_are_numbers_or_percentages),
 	};
 

@@ -136,6 +136,18 @@ PROMISE(a_device_is_found_among_others_and_one_without_a_line_has_no_limit)
 	close(fd);
 }
 
+PROMISE(of_a_line_only_what_others_changed_becomes_theirs)
+{
+	uint64_t original[IO_KINDS] = {1, 2, NONE, NONE};
+
+	io_merge(original, (const uint64_t[]){10, 20, NONE, 40},
+		 (const uint64_t[]){10, NONE, 30, 40});
+	assert_int_equal(original[IO_RBPS], 1);
+	assert_int_equal(original[IO_WBPS], NONE);
+	assert_int_equal(original[IO_RIOPS], 30);
+	assert_int_equal(original[IO_WIOPS], NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +159,7 @@ int main(void)
 		cmocka_unit_test(a_line_of_io_max_is_read_and_written_as_the_kernel_has_it),
 		cmocka_unit_test(
 			a_device_is_found_among_others_and_one_without_a_line_has_no_limit),
+		cmocka_unit_test(of_a_line_only_what_others_changed_becomes_theirs),
 	};
 
 	return cmocka_run_group_tests_name("decide io", tests, NULL, NULL);
