@@ -11,8 +11,8 @@
 int folder__make(const struct apply *apply, int root_fd, const char *path,
 		 const char *const *controllers, const char *target, int *ret_dir_fd);
 
-/* Removes a folder that is recorded, or takes back controllers. 0; -ENOENT: gone; -EBUSY: somebody
- * is in it. */
+/* Removes a folder that is recorded, or takes back controllers. 0; -ENOENT: gone; -ESTALE: somebody
+ * else's has that name now; -EBUSY: somebody is in it, or uses a controller below it. */
 int folder__undo(const struct apply *apply, int root_fd, const struct cgbpf_ledger_key *key,
 		 const struct cgbpf_ledger_entry *entry);
 

@@ -17,9 +17,12 @@
 #include "user/task.h"
 #include "user/units.h"
 
-/* Folders in folders: the inner go first, one depth a stage, as far as this. */
+/* Folders in folders, and what is handed out from one to the next: the inner go first, one depth a
+ * stage, as far as this. */
 #define FOLDERS_LAST 12
-#define STAGES (FOLDERS_LAST + 2)
+#define CONTROLLERS_FIRST (FOLDERS_LAST + 1)
+#define CONTROLLERS_LAST (CONTROLLERS_FIRST + 8)
+#define STAGES (CONTROLLERS_LAST + 1)
 
 /* What stands on another's shoulders goes back before it. */
 static const int stages[CGBPF_KNOB_MAX] = {
@@ -29,7 +32,7 @@ static const int stages[CGBPF_KNOB_MAX] = {
 	[CGBPF_KNOB_POLICY] = 1,
 	[CGBPF_KNOB_TASK_CGROUP] = 3,
 	[CGBPF_KNOB_FOLDER] = 4,
-	[CGBPF_KNOB_SUBTREE_CONTROL] = FOLDERS_LAST + 1,
+	[CGBPF_KNOB_SUBTREE_CONTROL] = CONTROLLERS_FIRST,
 };
 
 static int stage_of(const struct cgbpf_ledger_key *key)
@@ -38,6 +41,14 @@ static int stage_of(const struct cgbpf_ledger_key *key)
 		return 0;
 	return stages[key->knob] +
 	       (key->device && (key->knob == CGBPF_KNOB_NICE || key->knob == CGBPF_KNOB_POLICY));
+}
+
+/* What is in others of its kind is tried until here. */
+static int last_stage_of(const struct cgbpf_ledger_key *key)
+{
+	return key->knob == CGBPF_KNOB_FOLDER		 ? FOLDERS_LAST
+	       : key->knob == CGBPF_KNOB_SUBTREE_CONTROL ? CONTROLLERS_LAST
+							 : stage_of(key);
 }
 
 static int put_back_memory(const struct apply *apply, int dir_fd,
@@ -175,8 +186,9 @@ static enum restored undo(const struct apply *apply, int root_fd,
 	int err = is_task ? task__undo(apply, root_fd, key, entry)
 			  : folder__undo(apply, root_fd, key, entry);
 
-	strcpy(limit->before, entry->current);
-	strcpy(limit->after, err ? entry->current : entry->original);
+	/* Of a folder `current` is its id. */
+	strcpy(limit->before, key->knob == CGBPF_KNOB_FOLDER ? entry->original : entry->current);
+	strcpy(limit->after, err ? limit->before : entry->original);
 	if (err == -ESRCH || cgfs_is_gone(err))
 		return err == -ESTALE && is_task ? RESTORED_NOT_OURS : RESTORED_GONE;
 	if (err == -EBUSY || err == -ENOTEMPTY)
@@ -251,12 +263,9 @@ static int restore_entry(void *context, const struct cgbpf_ledger_key *key,
 	enum restored outcome;
 	struct restored_limit limit = {};
 	char *path = NULL;
-	bool is_folder;
-	int fd;
+	int last = last_stage_of(key), fd;
 
-	is_folder = key->knob == CGBPF_KNOB_FOLDER;
-	if (is_folder ? all->stage < stage_of(key) || all->stage > FOLDERS_LAST
-		      : stage_of(key) != all->stage)
+	if (all->stage < stage_of(key) || all->stage > last)
 		return 0;
 	/* What belongs to a task has no cgroup of its own. */
 	if (!(key->device && is_of_task(key->knob)) &&
@@ -265,8 +274,8 @@ static int restore_entry(void *context, const struct cgbpf_ledger_key *key,
 		close(fd);
 	}
 	outcome = restore__one(all->apply, all->root_fd, key, entry, all->is_forced, &limit);
-	/* Another of our folders may be in it: its turn comes at the last. */
-	if (is_folder && outcome == RESTORED_IN_USE && all->stage < FOLDERS_LAST) {
+	/* Another of ours may be in it: its turn comes at the last. */
+	if (outcome == RESTORED_IN_USE && all->stage < last) {
 		free(path);
 		return 0;
 	}
