@@ -148,7 +148,7 @@ struct cgbpf_io_event {
 /* CGBPF_EVENT_TASK. */
 struct cgbpf_task_event {
 	__u32 tid;
-	__u32 reserved;
+	__u32 had_knobs; /* bit (1 << enum cgbpf_knob): it came with what the rule says */
 };
 
 /* CGBPF_EVENT_CGROUP_NEW, _GONE. */

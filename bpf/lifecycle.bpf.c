@@ -42,12 +42,13 @@ int BPF_PROG(on_rmdir, struct cgroup *cgroup)
 	return stats ? tell(cgroup, CGBPF_EVENT_CGROUP_GONE, &stats->cgroup_gone_cnt) : 0;
 }
 
-static __always_inline int tell_task(__u64 cgroup_id, struct task_struct *task)
+static __always_inline int tell_task(__u64 cgroup_id, struct task_struct *task, __u32 had_knobs)
 {
 	struct cgbpf_event event = {.kind = CGBPF_EVENT_TASK, .cgroup_id = cgroup_id};
 
 	event.kernel_ns = bpf_ktime_get_ns();
 	event.task.tid = task->pid;
+	event.task.had_knobs = had_knobs;
 	return emit__note(&event);
 }
 
@@ -55,11 +56,16 @@ SEC("?tp_btf/cgroup_attach_task")
 int BPF_PROG(on_attach_task, struct cgroup *cgroup, const char *path, struct task_struct *task)
 {
 	struct cgbpf_rule *rule = state__rule(cgroup->kn->id);
+	__u32 had_knobs = 0;
 
 	if (!rule || cgroup->root->hierarchy_id != DEFAULT_HIERARCHY ||
 	    !(rule->knobs & (1U << CGBPF_KNOB_NICE | 1U << CGBPF_KNOB_POLICY)))
 		return 0;
-	tell_task(cgroup->kn->id, task);
+	if (rule->knobs & 1U << CGBPF_KNOB_NICE && task->static_prio == NICE_0_PRIO + rule->nice)
+		had_knobs |= 1U << CGBPF_KNOB_NICE;
+	if (rule->knobs & 1U << CGBPF_KNOB_POLICY && task->policy == rule->policy)
+		had_knobs |= 1U << CGBPF_KNOB_POLICY;
+	tell_task(cgroup->kn->id, task, had_knobs);
 	return 0;
 }
 
@@ -76,6 +82,6 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	if ((rule->knobs & 1U << CGBPF_KNOB_NICE && child->policy != SCHED_FIFO &&
 	     child->policy != SCHED_RR && child->static_prio != NICE_0_PRIO + rule->nice) ||
 	    (rule->knobs & 1U << CGBPF_KNOB_POLICY && child->policy != rule->policy))
-		tell_task(id, child);
+		tell_task(id, child, 0);
 	return 0;
 }

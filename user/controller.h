@@ -46,6 +46,7 @@ struct controller {
 	struct samples *samples; /* NULL: not asked for */
 	struct learn *learn; /* NULL: not on this kernel */
 	struct summary summary;
+	uint32_t task_records_cnt, tended_cnt; /* of single threads in the ledger; see priority */
 	int root_fd, signal_fd;
 	bool is_blind;
 	bool is_observing; /* nothing is governed: see observe */
@@ -131,6 +132,8 @@ void priority__foreign(struct controller *controller, struct group *group,
 		       const struct cgbpf_event *event);
 /* A task came into a cgroup whose tasks have a priority. */
 void priority__note(struct controller *controller, const struct cgbpf_event *event);
+/* Each heartbeat: forgets threads that are gone. */
+void priority__tend(struct controller *controller);
 /* As the kernel numbers it. */
 int priority_policy(enum sched_choice choice);
 /* The cgroups and processes of targets with pids, before anything is governed. */

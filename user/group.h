@@ -84,6 +84,7 @@ struct group {
 	struct priority_config priority; /* of its tasks, where has_priority */
 	bool has_priority;
 	uint64_t weight_reasserts_ns[GROUP_REASSERTS_MAX]; /* of that priority's weight */
+	uint32_t task_records_cnt; /* of single threads, about: what went is found later */
 	struct memory_rule rule;
 	int dir_fd;
 	int max_fd; /* memory.max, kept open for raises */

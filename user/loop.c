@@ -167,6 +167,7 @@ static void on_actions(struct loop *loop)
 			learn__tick(controller->learn, controller);
 			donors__repay(controller);
 			donors__rank(controller);
+			priority__tend(controller);
 			if (controller->is_blind ||
 			    docker_unknown_cnt() != loop->docker_unknown_cnt)
 				note__catch_up(controller);

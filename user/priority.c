@@ -14,11 +14,14 @@
 #include "user/controller.h"
 #include "user/folder.h"
 #include "user/knob.h"
+#include "user/ledger.h"
 #include "user/log.h"
 #include "user/restore.h"
 #include "user/task.h"
 #include "user/text.h"
 
+/* Heartbeats from one look at the ledger's threads to the next. */
+#define TEND_EVERY 3
 /* What threads have that say nothing else. */
 #define COMMON_NICE "0"
 #define COMMON_POLICY "0 0"
@@ -74,34 +77,89 @@ static int set_weight(struct controller *controller, struct group *group, uint64
 	return err;
 }
 
-/* The record of the cgroup first: it is what tasks born later go back to. */
-static int set_tasks(struct controller *controller, struct group *group, uint32_t knob,
-		     const char *value, const char *common)
+static struct task_rule rule_of(struct controller *controller, struct group *group, uint32_t knob,
+				const char *value)
 {
-	struct cgbpf_ledger_key key = group__key(group, knob, 0);
-	struct cgbpf_ledger_key unused = key;
-	int err = apply__remember_knob(&controller->apply, &unused, common, group->target);
+	return (struct task_rule){
+		.apply = &controller->apply,
+		.knob = knob,
+		.value = value,
+		.common = knob == CGBPF_KNOB_NICE ? COMMON_NICE : COMMON_POLICY,
+		.target = group->target,
+		.cgroup_cnt = &group->task_records_cnt,
+		.all_cnt = &controller->task_records_cnt,
+	};
+}
 
-	if (!err && !controller->apply.is_dry_run)
-		err = apply__intend(&controller->apply, &key, value);
+/* First what threads have themselves, then the record of the cgroup: it is what all others, and
+ * those born later, go back to. */
+static int set_tasks(struct controller *controller, struct group *group, uint32_t knob,
+		     const char *value)
+{
+	struct task_rule rule = rule_of(controller, group, knob, value);
+	struct cgbpf_ledger_key key = group__key(group, knob, 0);
+	struct cgbpf_ledger_entry entry;
+	size_t left_cnt = 0;
+	int err = 0;
+
+	if (!controller->apply.is_dry_run) {
+		/* A record that is there already: what they have may be from us. */
+		if (ledger__get(controller->apply.ledger_fd, &key, &entry))
+			err = task__keep_all(&rule, group->dir_fd);
+		if (!err)
+			err = apply__remember_knob(&controller->apply, &key, rule.common,
+						   group->target);
+		if (!err)
+			err = apply__intend(&controller->apply, &key, value);
+	}
 	if (!err)
-		err = task__set_all(&controller->apply, group->dir_fd, knob, value, common,
-				    group->target);
+		err = task__set_all(&rule, group->dir_fd, &left_cnt);
+	if (left_cnt)
+		log_warning("%s: %zu threads keep their %s: their originals find no room in the "
+			    "ledger, ignoring",
+			    group->target, left_cnt, knob_name(knob));
 	if (!err)
-		tell(controller, group, knob, common, value, JOURNAL_GOVERNED, REASON_SOFT);
+		tell(controller, group, knob, rule.common, value, JOURNAL_GOVERNED, REASON_SOFT);
 	return err;
 }
 
-static void put_back(struct controller *controller, uint64_t id)
+struct put_back {
+	struct controller *controller;
+	uint32_t knob;
+};
+
+static int put_back_one(void *context, uint32_t tid)
+{
+	struct put_back *back = context;
+	struct cgbpf_ledger_key key = {.knob = back->knob, .device = tid};
+	struct restored_limit limit;
+	uint64_t ticks;
+
+	if (task_start(tid, &ticks))
+		return 0;
+	key.cgroup_id = ticks;
+	restore__key(&back->controller->apply, back->controller->root_fd, &key, &limit);
+	return 0;
+}
+
+/* The cgroup's record, then those of threads in it, which it needs. */
+static void put_back(struct controller *controller, struct group *group)
 {
 	static const uint32_t knobs[] = {CGBPF_KNOB_CPU_WEIGHT, CGBPF_KNOB_NICE, CGBPF_KNOB_POLICY};
 	struct restored_limit limit;
 
 	for (size_t i = 0; i < sizeof(knobs) / sizeof(*knobs); i++) {
-		struct cgbpf_ledger_key key = {id, knobs[i], 0};
+		struct cgbpf_ledger_key key = {group->id, knobs[i], 0};
+		struct put_back back = {controller, knobs[i]};
 
 		restore__key(&controller->apply, controller->root_fd, &key, &limit);
+		if (group->task_records_cnt && knobs[i] != CGBPF_KNOB_CPU_WEIGHT)
+			task__each_below(&controller->apply, group->dir_fd, knobs[i], put_back_one,
+					 &back);
 	}
+	if (controller->task_records_cnt)
+		controller->task_records_cnt = task__prune(&controller->apply);
+	group->task_records_cnt = 0;
 }
 
 void priority__govern(struct controller *controller, struct group *group,
@@ -124,17 +182,17 @@ void priority__govern(struct controller *controller, struct group *group,
 		err = set_weight(controller, group, config->weight);
 	if (!err && config->sched) {
 		policy_text(config->sched, policy);
-		err = set_tasks(controller, group, CGBPF_KNOB_POLICY, policy, COMMON_POLICY);
+		err = set_tasks(controller, group, CGBPF_KNOB_POLICY, policy);
 	}
 	if (!err && config->has_nice) {
 		snprintf(nice, sizeof(nice), "%d", config->nice);
-		err = set_tasks(controller, group, CGBPF_KNOB_NICE, nice, COMMON_NICE);
+		err = set_tasks(controller, group, CGBPF_KNOB_NICE, nice);
 	}
 	if (!err)
 		return;
 	group->has_priority = false;
 	govern__set_rule(controller, group);
-	put_back(controller, group->id);
+	put_back(controller, group);
 	if (!cgfs_is_gone(err) || !faccessat(group->dir_fd, "cgroup.procs", F_OK, 0))
 		govern__pass_over(target, group->path,
 				  cgfs_is_gone(err) ? "it has no cpu controller" : strerror(-err));
@@ -155,8 +213,18 @@ void priority__fit(struct controller *controller, struct group *group,
 		return;
 	group->has_priority = false;
 	govern__set_rule(controller, group);
-	put_back(controller, group->id);
+	put_back(controller, group);
 	tell(controller, group, CGBPF_KNOB_NICE, "", "", JOURNAL_RESTORED, REASON_RELOAD);
+}
+
+static void fit_task(struct controller *controller, struct group *group,
+		     const struct cgbpf_task_event *event, uint32_t knob, const char *value)
+{
+	struct task_rule rule = rule_of(controller, group, knob, value);
+
+	if (event->had_knobs & 1U << knob)
+		task__keep(&rule, event->tid);
+	task__set(&rule, event->tid);
 }
 
 void priority__note(struct controller *controller, const struct cgbpf_event *event)
@@ -168,14 +236,26 @@ void priority__note(struct controller *controller, const struct cgbpf_event *eve
 		return;
 	if (group->priority.sched) {
 		policy_text(group->priority.sched, policy);
-		task__set(&controller->apply, event->task.tid, CGBPF_KNOB_POLICY, policy,
-			  COMMON_POLICY, group->target);
+		fit_task(controller, group, &event->task, CGBPF_KNOB_POLICY, policy);
 	}
 	if (group->priority.has_nice) {
 		snprintf(nice, sizeof(nice), "%d", group->priority.nice);
-		task__set(&controller->apply, event->task.tid, CGBPF_KNOB_NICE, nice, COMMON_NICE,
-			  group->target);
+		fit_task(controller, group, &event->task, CGBPF_KNOB_NICE, nice);
 	}
+}
+
+void priority__tend(struct controller *controller)
+{
+	struct group *group = NULL;
+
+	if (!controller->task_records_cnt || ++controller->tended_cnt % TEND_EVERY != 0)
+		return;
+	controller->task_records_cnt = task__prune(&controller->apply);
+	while ((group = groups__next(&controller->groups, group)))
+		if (group->task_records_cnt >= TASK_RECORDS_OF_ONE / 2)
+			group->task_records_cnt =
+				task__count(&controller->apply, group->dir_fd, CGBPF_KNOB_NICE) +
+				task__count(&controller->apply, group->dir_fd, CGBPF_KNOB_POLICY);
 }
 
 void priority__forget(struct controller *controller, uint64_t id)

@@ -193,6 +193,8 @@ static enum restored undo(const struct apply *apply, int root_fd,
 		return err == -ESTALE && is_task ? RESTORED_NOT_OURS : RESTORED_GONE;
 	if (err == -EBUSY || err == -ENOTEMPTY)
 		return RESTORED_IN_USE;
+	if (!err && is_task && strcmp(entry->current, entry->original) == 0)
+		return RESTORED_UNCHANGED;
 	return err ? RESTORED_FAILED : RESTORED_BACK;
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Owns what is changed of threads and processes, ledger first, and how it is put back. It never
- * decides. */
+/* Owns what is changed of threads, ledger first, and how it is put back. It never decides. */
 #include "user/task.h"
 
 #include <errno.h>
@@ -20,10 +19,14 @@
 /* Fields of /proc/PID/stat behind the name, which may hold anything (man 5 proc). */
 #define FIELD_FLAGS 9
 #define FIELD_START 22
+#ifndef SCHED_DEADLINE
+#define SCHED_DEADLINE 6 /* include/uapi/linux/sched.h */
+#endif
 #define KERNEL_THREAD 0x00200000UL /* PF_KTHREAD in include/linux/sched.h */
 /* A thread that is forked while its cgroup is gone through has its parent's values; one that came
  * from elsewhere is an event. Twice is enough for what was neither. */
 #define ROUNDS 2
+#define UNDO_ROUNDS 6
 
 static int stat_field(uint32_t tid, int field, uint64_t *ret)
 {
@@ -82,178 +85,164 @@ int task_read(uint32_t tid, uint32_t knob, char value[TASK_VALUE_LEN])
 	return 0;
 }
 
+/* Whether a thread's children begin without its priority is not ours: it stays as it is. */
 static int write_value(uint32_t tid, uint32_t knob, const char *value)
 {
 	struct sched_param param = {};
-	int policy;
+	int policy, now;
 
 	if (knob == CGBPF_KNOB_NICE)
 		return setpriority(PRIO_PROCESS, tid, atoi(value)) ? -errno : 0;
 	if (sscanf(value, "%d %d", &policy, &param.sched_priority) != 2)
 		return -EINVAL;
+	now = sched_getscheduler((pid_t)tid);
+	if (now < 0)
+		return -errno;
+	policy |= now & SCHED_RESET_ON_FORK;
 	return sched_setscheduler((pid_t)tid, policy, &param) ? -errno : 0;
 }
 
-int task__set(const struct apply *apply, uint32_t tid, uint32_t knob, const char *value,
-	      const char *common, const char *target)
+/* It has its own promises from the kernel, which sched_setscheduler(2) could not give back. */
+static bool is_deadline(uint32_t knob, const char *value)
 {
-	struct cgbpf_ledger_key key = {.knob = knob, .device = tid};
-	char now[TASK_VALUE_LEN];
-	__u64 start;
-	uint64_t ticks;
-	int err = task_read(tid, knob, now);
-
-	if (err || strcmp(now, value) == 0 || apply->is_dry_run)
-		return err;
-	err = task_start(tid, &ticks);
-	start = ticks;
-	key.cgroup_id = start;
-	if (!err && strcmp(now, common) != 0) {
-		err = apply__remember_knob(apply, &key, now, target);
-		if (!err)
-			err = ledger__intend(apply->ledger_fd, &key, value);
-	}
-	return err ?: write_value(tid, knob, value);
+	return knob == CGBPF_KNOB_POLICY && atoi(value) == SCHED_DEADLINE;
 }
 
-/* The threads in a cgroup now; the caller frees. */
-static uint32_t *threads_of(int dir_fd, size_t *ret_cnt)
+/* What a thread has now is what it gets back. -ENOSPC: there is no room for that. */
+static int record(const struct task_rule *rule, const struct cgbpf_ledger_key *key, const char *now)
 {
-	int fd = openat(dir_fd, "cgroup.threads", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-	uint32_t *tids = NULL, tid;
-	size_t cnt = 0, room = 0;
+	struct cgbpf_ledger_entry entry;
+	int err;
 
-	while (file && fscanf(file, "%" SCNu32, &tid) == 1) {
-		if (cnt == room) {
-			uint32_t *more =
-				realloc(tids, (room = room ? 2 * room : 64) * sizeof(*tids));
-
-			if (!more)
-				break;
-			tids = more;
+	if (ledger__get(rule->apply->ledger_fd, key, &entry)) {
+		if (*rule->cgroup_cnt >= TASK_RECORDS_OF_ONE || *rule->all_cnt >= TASK_RECORDS_MOST)
+			return -ENOSPC;
+		err = apply__remember_knob(rule->apply, key, now, rule->target);
+		if (err == -E2BIG) {
+			*rule->all_cnt = task__prune(rule->apply);
+			err = apply__remember_knob(rule->apply, key, now, rule->target);
 		}
-		tids[cnt++] = tid;
+		if (err)
+			return err == -E2BIG ? -ENOSPC : err;
+		++*rule->cgroup_cnt;
+		++*rule->all_cnt;
 	}
-	if (file)
-		fclose(file);
-	else if (fd >= 0)
-		close(fd);
-	*ret_cnt = cnt;
-	return tids;
+	return ledger__intend(rule->apply->ledger_fd, key, rule->value);
 }
 
-int task__set_all(const struct apply *apply, int dir_fd, uint32_t knob, const char *value,
-		  const char *common, const char *target)
+static int key_of(uint32_t tid, uint32_t knob, struct cgbpf_ledger_key *ret_key)
 {
+	uint64_t ticks;
+	int err = task_start(tid, &ticks);
+
+	if (err)
+		return err;
+	*ret_key = (struct cgbpf_ledger_key){.cgroup_id = ticks, .knob = knob, .device = tid};
+	return 0;
+}
+
+int task__set(const struct task_rule *rule, uint32_t tid)
+{
+	struct cgbpf_ledger_key key;
+	char now[TASK_VALUE_LEN];
+	int err = task_read(tid, rule->knob, now);
+
+	if (err || strcmp(now, rule->value) == 0 || rule->apply->is_dry_run ||
+	    is_deadline(rule->knob, now))
+		return err;
+	if (strcmp(now, rule->common) != 0) {
+		err = key_of(tid, rule->knob, &key);
+		if (!err)
+			err = record(rule, &key, now);
+	}
+	return err ?: write_value(tid, rule->knob, rule->value);
+}
+
+int task__keep(const struct task_rule *rule, uint32_t tid)
+{
+	struct cgbpf_ledger_key key;
+	char now[TASK_VALUE_LEN];
+	int err = task_read(tid, rule->knob, now);
+
+	if (err || strcmp(now, rule->value) != 0 || strcmp(now, rule->common) == 0 ||
+	    rule->apply->is_dry_run)
+		return err;
+	err = key_of(tid, rule->knob, &key);
+	return err ?: record(rule, &key, now);
+}
+
+struct all {
+	const struct task_rule *rule;
+	int (*change)(const struct task_rule *rule, uint32_t tid);
+	size_t left_cnt;
+};
+
+static int change_one(void *context, uint32_t tid)
+{
+	struct all *all = context;
+	int err = all->change(all->rule, tid);
+
+	all->left_cnt += err == -ENOSPC;
+	return err == -ESRCH || err == -ENOSPC ? 0 : err;
+}
+
+int task__keep_all(const struct task_rule *rule, int dir_fd)
+{
+	struct all all = {rule, task__keep, 0};
+
+	return task__each_below(rule->apply, dir_fd, rule->knob, change_one, &all);
+}
+
+int task__set_all(const struct task_rule *rule, int dir_fd, size_t *ret_left_cnt)
+{
+	struct all all = {rule, task__set, 0};
 	int err = 0;
 
 	for (int round = 0; round < ROUNDS && !err; round++) {
-		size_t cnt;
-		uint32_t *tids = threads_of(dir_fd, &cnt);
-
-		for (size_t i = 0; i < cnt && !err; i++) {
-			err = task__set(apply, tids[i], knob, value, common, target);
-			err = err == -ESRCH ? 0 : err;
-		}
-		free(tids);
+		all.left_cnt = 0;
+		err = task__each(dir_fd, change_one, &all);
 	}
+	*ret_left_cnt = all.left_cnt;
 	return err;
 }
 
-/* Every thread without a record of its own has what the cgroup's record says. */
-static void undo_all(const struct apply *apply, int dir_fd, const struct cgbpf_ledger_key *key,
+struct undo {
+	const struct apply *apply;
+	uint32_t knob;
+	const struct cgbpf_ledger_entry *entry;
+	size_t changed_cnt;
+};
+
+/* What its own record says, or else that of the cgroup. */
+static int undo_one(void *context, uint32_t tid)
+{
+	struct undo *undo = context;
+	const char *original = undo->entry->original;
+	struct cgbpf_ledger_key key;
+	struct cgbpf_ledger_entry own;
+	char now[TASK_VALUE_LEN];
+
+	if (task_read(tid, undo->knob, now) || strcmp(now, undo->entry->current) != 0 ||
+	    key_of(tid, undo->knob, &key))
+		return 0;
+	if (!ledger__get(undo->apply->ledger_fd, &key, &own))
+		original = own.original;
+	if (strcmp(now, original) != 0 && !write_value(tid, undo->knob, original))
+		undo->changed_cnt++;
+	return 0;
+}
+
+/* Also of threads that went to cgroups below, and of those that others forked meanwhile: again
+ * until there is nothing to do. */
+static void undo_all(const struct apply *apply, int dir_fd, uint32_t knob,
 		     const struct cgbpf_ledger_entry *entry)
 {
-	size_t cnt;
-	uint32_t *tids = threads_of(dir_fd, &cnt);
+	struct undo undo = {apply, knob, entry, 1};
 
-	for (size_t i = 0; i < cnt; i++) {
-		struct cgbpf_ledger_key own = {.knob = key->knob, .device = tids[i]};
-		struct cgbpf_ledger_entry mine;
-		char now[TASK_VALUE_LEN];
-		uint64_t ticks;
-
-		if (task_start(tids[i], &ticks) || task_read(tids[i], key->knob, now) ||
-		    strcmp(now, entry->current) != 0)
-			continue;
-		own.cgroup_id = ticks;
-		if (ledger__get(apply->ledger_fd, &own, &mine))
-			write_value(tids[i], key->knob, entry->original);
+	for (int round = 0; round < UNDO_ROUNDS && undo.changed_cnt; round++) {
+		undo.changed_cnt = 0;
+		task__each_below(apply, dir_fd, knob, undo_one, &undo);
 	}
-	free(tids);
-}
-
-static int cgroup_of(int root_fd, uint32_t pid, uint64_t *ret_id)
-{
-	char *path;
-	int fd, err = cgfs_path_of_pid(pid, &path);
-
-	if (err)
-		return err;
-	err = cgfs_open_path(root_fd, path, &fd);
-	free(path);
-	if (err)
-		return err;
-	err = cgfs_id(fd, ret_id);
-	close(fd);
-	return err;
-}
-
-static int move(int dir_fd, uint32_t pid)
-{
-	int err = 0, fd = openat(dir_fd, "cgroup.procs", O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	if (dprintf(fd, "%u", pid) < 0)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-int task__move(const struct apply *apply, int root_fd, uint32_t pid, int dir_fd, const char *target)
-{
-	struct cgbpf_ledger_key key = {.knob = CGBPF_KNOB_TASK_CGROUP, .device = pid};
-	char from[TASK_VALUE_LEN], to[TASK_VALUE_LEN];
-	uint64_t was = 0, next = 0, ticks;
-	int err = cgroup_of(root_fd, pid, &was);
-
-	if (!err)
-		err = cgfs_id(dir_fd, &next);
-	if (!err)
-		err = task_start(pid, &ticks);
-	if (err || was == next || apply->is_dry_run)
-		return err;
-	key.cgroup_id = ticks;
-	snprintf(from, sizeof(from), "%" PRIu64, was);
-	snprintf(to, sizeof(to), "%" PRIu64, next);
-	err = apply__remember_knob(apply, &key, from, target);
-	if (!err)
-		err = ledger__intend(apply->ledger_fd, &key, to);
-	if (!err)
-		err = move(dir_fd, pid);
-	if (err)
-		apply__forget_knob(apply, &key);
-	return err;
-}
-
-static int undo_move(int root_fd, const struct cgbpf_ledger_key *key,
-		     const struct cgbpf_ledger_entry *entry)
-{
-	uint64_t now;
-	int fd, err = cgroup_of(root_fd, key->device, &now);
-
-	if (err)
-		return err;
-	if (now != strtoull(entry->current, NULL, 10))
-		return -ESTALE;
-	err = cgfs_open_id(root_fd, strtoull(entry->original, NULL, 10), &fd);
-	if (err)
-		return err;
-	err = move(fd, key->device);
-	close(fd);
-	return err;
 }
 
 int task__undo(const struct apply *apply, int root_fd, const struct cgbpf_ledger_key *key,
@@ -267,14 +256,14 @@ int task__undo(const struct apply *apply, int root_fd, const struct cgbpf_ledger
 		err = cgfs_open_id(root_fd, key->cgroup_id, &fd);
 		if (err)
 			return err;
-		undo_all(apply, fd, key, entry);
+		undo_all(apply, fd, key->knob, entry);
 		close(fd);
 		return 0;
 	}
 	if (task_start(key->device, &ticks) || ticks != key->cgroup_id)
 		return -ESRCH;
 	if (key->knob == CGBPF_KNOB_TASK_CGROUP)
-		return undo_move(root_fd, key, entry);
+		return task__undo_move(root_fd, key, entry);
 	err = task_read(key->device, key->knob, now);
 	if (!err && strcmp(now, entry->current) != 0)
 		err = strcmp(now, entry->original) == 0 ? 0 : -ESTALE;

@@ -136,3 +136,110 @@ cgroup_of() {
 	END
 	kill "$SLEEPER"
 }
+
+# comer FOLDER NICE: a task that has that nice value when it comes; sets SLEEPER.
+comer() {
+	nice -n "$2" "${IN_CGROUP[@]}" "$1" sleep 1000 3>&- &
+	SLEEPER=$!
+	wait_for "$DEADLINE" is_called "$SLEEPER" sleep
+}
+
+policy_of() {
+	chrt -p "$1" | sed -n 's/.*policy: //p'
+}
+
+has_policy() {
+	[[ $(policy_of "$1") == "$2" ]]
+}
+
+reload() {
+	kill -HUP "$CGBPF_PID" && wait_for "$DEADLINE" said '^reloaded: '
+}
+
+records_cnt() {
+	bpftool -j map dump pinned "$PIN_DIR/ledger" 2>/dev/null | jq length
+}
+
+has_records() {
+	[[ $(records_cnt) == "$1" ]]
+}
+
+# bats test_tags=core
+@test "priority: who had the value before, or came with it, has it in the end; reset-on-fork stays, deadline is left alone" {
+	local cgroup had came round urgent
+	cgroup=$(make_cgroup job)
+	comer "$cgroup" -5 && had=$SLEEPER
+	sleeper "$cgroup" && round=$SLEEPER
+	sleeper "$cgroup" && urgent=$SLEEPER
+	chrt -R -r -p 5 "$round"
+	chrt -d --sched-runtime 1000000 --sched-deadline 100000000 --sched-period 100000000 -p 0 "$urgent"
+	target "$cgroup" "priority: { nice: -5, policy: batch }"
+	start_cgbpf -c "$CONFIG"
+	comer "$cgroup" -5 && came=$SLEEPER
+	wait_for "$DEADLINE" has_policy "$came" SCHED_BATCH
+	assert_equal "$(policy_of "$round")" "SCHED_BATCH|SCHED_RESET_ON_FORK"
+	assert_equal "$(policy_of "$urgent")" SCHED_DEADLINE
+	stop_cgbpf TERM
+	assert_equal "$(nice_of "$had") $(nice_of "$came")" "-5 -5" "at the end"
+	assert_equal "$(policy_of "$had") $(policy_of "$came")" "SCHED_OTHER SCHED_OTHER" "at the end"
+	assert_equal "$(policy_of "$round")" "SCHED_RR|SCHED_RESET_ON_FORK" "at the end"
+	kill "$had" "$came" "$round" "$urgent"
+}
+
+# bats test_tags=core
+@test "priority: threads that went below, that are born meanwhile and that had their own get it back, also on reload; the dead are forgotten" {
+	local cgroup moved polite below dead forker pid
+	cgroup=$(make_cgroup job)
+	mkdir "$cgroup/below"
+	sleeper "$cgroup" && moved=$SLEEPER
+	comer "$cgroup" 7 && polite=$SLEEPER
+	comer "$cgroup" 8 && dead=$SLEEPER
+	comer "$cgroup/below" -5 && below=$SLEEPER
+	target "$cgroup" "priority: { nice: -5 }"
+	start_cgbpf -c "$CONFIG"
+	echo "$moved" >"$cgroup/below/cgroup.procs"
+	assert_equal "$(nice_of "$moved") $(nice_of "$polite") $(records_cnt)" "-5 -5 4"
+	kill "$dead"
+	wait "$dead" || true
+	wait_for 60 has_records 3
+	target "$cgroup" "priority: { nice: 3 }"
+	reload
+	assert_equal "$(nice_of "$moved") $(nice_of "$polite") $(nice_of "$below")" "0 3 -5" "after the reload"
+	"${IN_CGROUP[@]}" "$cgroup" bash -c 'for ((i = 0; i < 300; i++)); do sleep 1000 & done; wait' 3>&- &
+	forker=$!
+	wait_for "$DEADLINE" has_nice "$forker" 3
+	stop_cgbpf TERM
+	assert_equal "$(nice_of "$moved") $(nice_of "$polite") $(nice_of "$below")" "0 7 -5" "at the end"
+	while read -r pid; do
+		assert_equal "$(nice_of "$pid")" "$([[ $pid == "$polite" ]] && echo 7 || echo 0)" "of process $pid"
+	done < <(head -n 40 "$cgroup/cgroup.procs"; tail -n 40 "$cgroup/cgroup.procs")
+	echo 1 >"$cgroup/cgroup.kill"
+	wait "$forker" || true
+}
+
+# bats test_tags=core
+@test "targets: what two of them handed out is taken back, unless others use it; a folder that others made stays" {
+	mkdir -p "$TEST_CGROUP/other"
+	write_targets <<-END
+		  - name: one
+		    cgroup: "$(path_of "$TEST_CGROUP")/one"
+		    memory: { soft: 64M, hard: 128M }
+		    pids: []
+		  - name: two
+		    cgroup: "$(path_of "$TEST_CGROUP")/two"
+		    cpu: { soft: 0.2, hard: 0.5 }
+		    pids: []
+	END
+	start_cgbpf -c "$CONFIG"
+	assert_equal "$(<"$TEST_CGROUP/cgroup.subtree_control")" "cpu memory"
+	echo 50 >"$TEST_CGROUP/other/cpu.weight"
+	rmdir "$TEST_CGROUP/two"
+	mkdir "$TEST_CGROUP/two"
+	stop_cgbpf TERM || true
+	[[ ! -e $TEST_CGROUP/one && -e $TEST_CGROUP/two ]] || fail "there: $(ls "$TEST_CGROUP")"
+	assert_said "cgroup.subtree_control stays"
+	assert_equal "$(<"$TEST_CGROUP/other/cpu.weight")" 50
+	echo 100 >"$TEST_CGROUP/other/cpu.weight"
+	restore
+	assert_equal "$(<"$TEST_CGROUP/cgroup.subtree_control")" "" "controllers after restore"
+}
