@@ -197,7 +197,7 @@ static int look_for_use(void *words, int dir_fd, const char *path)
 
 	(void)path;
 	for (size_t i = 0; i < sizeof(unset) / sizeof(*unset); i++)
-		if (has_word(words, unset[i].controller) &&
+		if (words_have(words, unset[i].controller) &&
 		    !cgfs_read(dir_fd, unset[i].file, value, sizeof(value)) &&
 		    strcmp(value, unset[i].unset) != 0)
 			return -EBUSY;
