@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "user/cgfs.h"
@@ -26,7 +27,11 @@
 /* A thread that is forked while its cgroup is gone through has its parent's values; one that came
  * from elsewhere is an event. Twice is enough for what was neither. */
 #define ROUNDS 2
-#define UNDO_ROUNDS 6
+#define UNDO_ROUNDS 8
+/* A fork copies its parent's values some time before cgroup.threads shows the child
+ * (copy_process() in kernel/fork.c): one quiet round is no proof. */
+#define QUIET_ROUNDS 2
+#define BETWEEN_ROUNDS_NS 10000000L
 
 static int stat_field(uint32_t tid, int field, uint64_t *ret)
 {
@@ -237,11 +242,16 @@ static int undo_one(void *context, uint32_t tid)
 static void undo_all(const struct apply *apply, int dir_fd, uint32_t knob,
 		     const struct cgbpf_ledger_entry *entry)
 {
-	struct undo undo = {apply, knob, entry, 1};
+	static const struct timespec between = {.tv_nsec = BETWEEN_ROUNDS_NS};
+	struct undo undo = {apply, knob, entry, 0};
+	int quiet_left = 1;
 
-	for (int round = 0; round < UNDO_ROUNDS && undo.changed_cnt; round++) {
+	for (int round = 0; round < UNDO_ROUNDS && quiet_left; round++) {
+		if (round)
+			nanosleep(&between, NULL);
 		undo.changed_cnt = 0;
 		task__each_below(apply, dir_fd, knob, undo_one, &undo);
+		quiet_left = undo.changed_cnt ? QUIET_ROUNDS : quiet_left - 1;
 	}
 }
 
