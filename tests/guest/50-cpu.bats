@@ -73,7 +73,7 @@ is_throttled_past() {
 		and .new == "50000 100000" and .reason == "throttled" and .t.effective > .t.written
 		and .t.written > .t.decided and .t.decided >= .t.received'
 	wait_for "$DEADLINE" has_quota_of "$cgroup" 100000
-	wait_journal '.event == "cpu_throttled" and .lost_ns > 0 and .periods > 0 and .throttled > 0'
+	wait_journal '.event == "cpu_throttled" and .lost_ns > 0 and .periods > 0'
 	end_burn
 	wait_for "$DEADLINE" has_cpu_max "$cgroup" "25000 100000"
 	jq -se 'map(select(.event == "limit_returned")) | length >= 3 and all(.[]; .reason == "calm")' "$JOURNAL"
