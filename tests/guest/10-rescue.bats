@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Owns the main promise: what is killed at its limit without cgbpf lives with it, up to hard; it never measures.
+# bats file_tags=two-cpus
 
 load helpers
 

@@ -9,7 +9,9 @@ LIVE_DIR=${BATS_TEST_TMPDIR:-}
 # shellcheck source=bench/live.sh
 . "${BASH_SOURCE[0]%/*}/../../bench/live.sh"
 PROGRAMS=$PWD/build/programs
-TEST_CGROUP=$CGROUP_ROOT/t-${BATS_SUITE_TEST_NUMBER:-0}
+# Another file's test must not meet what this one could not remove.
+TEST_CGROUP=${BATS_TEST_FILENAME##*/}
+TEST_CGROUP=$CGROUP_ROOT/t-${TEST_CGROUP%%-*}-${BATS_SUITE_TEST_NUMBER:-0}
 
 # --- cgroups -----------------------------------------------------------------------------------
 
