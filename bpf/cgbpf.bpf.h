@@ -65,6 +65,10 @@ int hold__wait(struct mem_cgroup *memcg, struct cgbpf_rule *rule, struct cgbpf_c
 /* Remembers the task that must be let in while others are held; called from the heartbeat. */
 int hold__note_rescuer(void) __hidden;
 
+/* io.bpf.c: io.max of this cgroup was moved; what is kept waiting from now on is worth a word
+ * again. */
+int io__rearm(__u64 cgroup_id) __hidden;
+
 /* victim.bpf.c: the end of this process is to be told. */
 int victim__remember(__u32 tgid, __u64 owner_id, __u64 cgroup_id) __hidden;
 

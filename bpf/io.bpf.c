@@ -10,7 +10,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define DEPTH_MAX 8
 #define REQ_OP_WRITE_BIT 1 /* op_is_write() in include/linux/blk_types.h */
 #define MINOR_BITS 20
-/* Less than a slice of blk-throttle (20 to 100 ms), and enough for an answer. */
+/* Once for each limit; then, should it stay, so often: less than a slice of blk-throttle (20 to
+ * 100 ms), and enough for an answer. */
 #define SAY_EVERY_NS (20 * NSEC_PER_MSEC)
 #define NOTE_EVERY_NS NSEC_PER_SEC
 
@@ -75,6 +76,19 @@ static __always_inline int look(struct bio *bio, bool is_throttled)
 		__sync_fetch_and_add(&stats->io_throttled_cnt, 1);
 		say(rule, seen, &event);
 	}
+	return 0;
+}
+
+/* The first bio after a raise may be as good as the last of a writer that waits for its end:
+ * unsaid, it would wait for all of its time. */
+int io__rearm(__u64 cgroup_id)
+{
+	struct cgbpf_cgroup *seen = state__cgroup(cgroup_id);
+
+	if (!seen)
+		return 0;
+	seen->io_said_ns[0] = 0;
+	seen->io_said_ns[1] = 0;
 	return 0;
 }
 

@@ -42,6 +42,15 @@ static __always_inline int feel_heartbeat(const char *buf)
 	return hold__note_rescuer();
 }
 
+/* The same for every writer of a governed cgroup, ourselves above all. */
+static __always_inline void rearm(struct kernfs_node *kn, __u32 knob, ssize_t result)
+{
+	__u64 cgroup_id = BPF_CORE_READ(compat__kernfs_parent(kn), id);
+
+	if (knob == CGBPF_KNOB_IO_MAX && result >= 0 && state__rule_for(cgroup_id, knob))
+		io__rearm(cgroup_id);
+}
+
 /*
  * cgroup_file_write() is what kernfs calls for every file of a cgroup (kernel/cgroup/cgroup.c),
  * below vfs_write() and with the text already in the kernel: no other write on the machine pays for
@@ -55,9 +64,10 @@ int BPF_PROG(on_write, struct kernfs_open_file *of, char *buf, size_t nbytes, lo
 	struct kernfs_node *kn = of->kn;
 	struct cgbpf_stats *stats;
 
+	event.write.knob = knob_of(kn);
+	rearm(kn, event.write.knob, result);
 	if (bpf_get_current_pid_tgid() >> 32 == cfg_own_tgid)
 		return feel_heartbeat(buf);
-	event.write.knob = knob_of(kn);
 	stats = state__stats();
 	if (event.write.knob == CGBPF_KNOB_NONE || !stats)
 		return 0;
