@@ -105,6 +105,7 @@ $(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
 
 $(BUILD)/bench/wakeup: $(BUILD)/bench/wakeup.skel.h
+$(BUILD)/bench/witness: $(BUILD)/bench/witness.skel.h bench/witness.h
 $(BUILD)/bench/probe_cost: | $(BUILD)/bpf/latency.bpf.o
 
 $(BUILD)/bench/loads: bench/loads.c $(LIB_OBJ)

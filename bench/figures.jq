@@ -51,3 +51,45 @@ def overhead:
 		};
 		{off_ns: [$repetitions[] | of("off")[][]] | spread, idle: against("idle"), governed: against("governed")}
 	)}) | add;
+
+# How long a controller says that its raises took, until the thread had the event and in the end.
+def told($knob): map(select(.event == "soft_limit_raised" and .knob == $knob).t)
+	| {received_ns: (map(.received) | spread), effective_ns: (map(.effective) | spread)};
+
+# What the witness saw of throttles. In the period: the quota was effective before the kernel would
+# have filled it again; within a period: before so much time had passed.
+def cpu_answers($wanted; $period_us; $journal):
+	([.latency_ns, .left_ns] | transpose) as $each | ($each | length) as $n
+	| {$wanted, $period_us, status, throttled, writes, open_ns, latency_ns: (.latency_ns | spread),
+		left_ns: (.left_ns | spread), told: ($journal | told("cpu.max")),
+		in_period: ([$each[] | select(.[0] <= .[1])] | length),
+		within_period: ([$each[] | select(.[0] <= $period_us * 1000)] | length)}
+	| .in_period_share = (if $n == 0 then null else .in_period / $n end)
+	| .within_period_share = (if $n == 0 then null else .within_period / $n end);
+
+# Runs of the job, each repetition in turn without a quota ("none"), governed, and polled; "kept" is
+# under its quota alone. Ratios are of one repetition each. Stretch: how long it took beside the CPU
+# time that each of its threads used, which says the same where others take the machine's time.
+def cpu_jobs($cpus):
+	def took: .command.ns;
+	def stretch: .command.ns * $cpus / (.used_us * 1000);
+	def lost: .throttled_us * 1000;
+	# Where there is no quota, what the machine has.
+	def allotted: .allotted_ns // .command.ns * $cpus;
+	def figures: {runs: length, failed: (map(select(.status != 0)) | length), took_ns: (map(took) | spread),
+		stretch: (map(stretch) | spread), used_ns: (map(.used_us * 1000) | spread), allotted_ns: (map(allotted) | spread),
+		throttled_ns: (map(lost) | spread), periods_throttled: (map(.periods_throttled) | spread),
+		writes: (map(.writes) | spread), answer_ns: ([.[].latency_ns[]] | spread)};
+	def ratio($arm; $base; f): [group_by(.repetition)[]
+		| (map(select(.arm == $arm))[0] // empty | f) as $a | (map(select(.arm == $base))[0] // empty | f) as $b
+		| select($b > 0) | $a / $b] | spread;
+	{arms: (group_by(.arm) | map({(.[0].arm): figures}) | add),
+	slower: (. as $runs | ["governed", "polled", "kept"] | map(. as $arm | $runs
+		| {($arm): {took: ratio($arm; "none"; took), stretch: ratio($arm; "none"; stretch)}}) | add),
+	polled_over_governed: {throttled: ratio("polled"; "governed"; lost), took: ratio("polled"; "governed"; took)},
+	governed_unthrottled: (map(select(.arm == "governed" and lost == 0)) | length)};
+
+# Climbs of io.max.
+def io_answers($wanted; $journal):
+	{$wanted, climbs: length, failed: (map(select(.status != 0)) | length), throttled: (map(.throttled) | add),
+		latency_ns: ([.[].latency_ns[]] | spread), told: ($journal | told("io.max"))};

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -14,6 +15,8 @@
 #define PAGE 4096
 #define MEMORY_BYTES (32U << 20)
 #define MAX_ROUNDS 100
+
+static const char *disk;
 
 static void loop_fault(unsigned int count)
 {
@@ -53,6 +56,21 @@ static void loop_write(unsigned int count)
 
 	for (unsigned int i = 0; i < count; i++)
 		sample_must(write(fd, "", 1), "write");
+	close(fd);
+}
+
+/* Past the page cache, so that each write is a bio of its own. */
+static void loop_disk(unsigned int count)
+{
+	int fd = sample_must(open(disk, O_WRONLY | O_DIRECT), disk);
+	void *page = aligned_alloc(PAGE, PAGE);
+
+	if (!page)
+		errx(1, "no memory for a page");
+	memset(page, 'x', PAGE);
+	for (unsigned int i = 0; i < count; i++)
+		sample_must(pwrite(fd, page, PAGE, (off_t)i * PAGE), disk);
+	free(page);
 	close(fd);
 }
 
@@ -109,6 +127,7 @@ static const struct loop {
 	{"fork", loop_fork, 50},
 	{"write", loop_write, 50000},
 	{"context_switch", loop_switch, 10000},
+	{"disk_write", loop_disk, 1000}, /* the last: only where a disk is given */
 };
 
 #define LOOPS (sizeof(loops) / sizeof(*loops))
@@ -116,17 +135,19 @@ static const struct loop {
 int main(int argc, char **argv)
 {
 	static uint64_t ns[LOOPS][MAX_ROUNDS];
-	int rounds = argc == 3 ? atoi(argv[1]) : 0, fd;
+	int rounds = argc == 3 || argc == 4 ? atoi(argv[1]) : 0, fd;
+	size_t loops_cnt = argc == 4 ? LOOPS : LOOPS - 1;
 
 	if (rounds < 1 || rounds > MAX_ROUNDS)
-		errx(2, "usage: loops ROUNDS CGROUP/cgroup.procs (at most %d)", MAX_ROUNDS);
+		errx(2, "usage: loops ROUNDS CGROUP/cgroup.procs [DISK] (at most %d)", MAX_ROUNDS);
+	disk = argc == 4 ? argv[3] : NULL;
 	fd = sample_must(open(argv[2], O_WRONLY), argv[2]);
 	sample_must(write(fd, "0", 1), argv[2]);
 	/* Huge pages would hide the charges that are to be counted. */
 	sample_must(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), "prctl");
 	/* Round -1 warms up: attaching patches functions, and an emulator translates them again. */
 	for (int round = -1; round < rounds; round++) {
-		for (size_t i = 0; i < LOOPS; i++) {
+		for (size_t i = 0; i < loops_cnt; i++) {
 			uint64_t start_ns = sample_now_ns();
 
 			loops[i].run(loops[i].count);
@@ -135,7 +156,7 @@ int main(int argc, char **argv)
 		}
 	}
 	putchar('{');
-	for (size_t i = 0; i < LOOPS; i++) {
+	for (size_t i = 0; i < loops_cnt; i++) {
 		printf("%s", i ? "," : "");
 		sample_print(loops[i].name, ns[i], rounds);
 	}

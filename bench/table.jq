@@ -5,6 +5,9 @@ def pad($width): tostring | . + " " * ([$width - length, 1] | max);
 def row($widths): [., $widths] | transpose | map(. as [$cell, $width] | $cell | pad($width)) | join("");
 def us: if . == null then "-" else (. / 100 | round / 10 | tostring) + " us" end;
 def mib: if . == null then "-" else (. / 1048576 | round | tostring) + " MiB" end;
+def ms: if . == null then "-" else (. / 100000 | round / 10 | tostring) + " ms" end;
+def times: if . == null then "-" else (. * 100 | round / 100 | tostring) end;
+def spread_of(f): if . == null then "" else "\(.p50 | f) (\(.min | f) to \(.max | f))" end;
 def percent: if . == null then "-" else (. * 1000 | round / 10 | tostring) + " %" end;
 def change: if . == null then "-" else
 	((. - 1) * 1000 | round / 10) as $more | (if $more < 0 then "" else "+" end) + ($more | tostring) + " %" end;
@@ -12,6 +15,7 @@ def change: if . == null then "-" else
 "kernel \(.kernel), \(.cpus) CPU, \(if .emulated then "emulated" else .virtualization end), "
 	+ "huge pages \(.huge_pages), \(.date), \(.commit)",
 "",
+(if .rescue then
 "Rescue: \(.rescue.demand) wanted, soft \(.rescue.soft), hard \(.rescue.hard); killed of trials",
 (["shape", "without", "with", "failed", "raises", "hold share", "longest hold"] | row([10, 14, 14, 8, 8, 12, 14])),
 (.rescue as $rescue | $rescue.without | keys_unsorted[] | . as $shape
@@ -31,7 +35,30 @@ def change: if . == null then "-" else
 	((.rescue.with // {}) | del(.stream) | to_entries[]
 		| .key as $key | .value.effective_ns | line("kernel event to limit: \($key)")),
 	(.empty_wakeup_ns | line("empty ring-buffer wake-up")),
-	(.bare_pwrite_ns | line("bare pwrite of memory.max"))),
+	(.bare_pwrite_ns | line("bare pwrite of memory.max")))
+else empty end),
+(if .cpu then
+	(.cpu.answers
+		| "CPU: \(.latency_ns.n) throttles of \(.wanted) wanted; quota effective within \(.period_us / 1000) ms, a period's length: "
+			+ "\(.within_period_share | percent); before the period ended in which it began: \(.in_period_share | percent)",
+		"throttle begun to quota effective: p50 \(.latency_ns.p50 | ms), p99 \(.latency_ns.p99 | ms), most \(.latency_ns.max | ms); "
+			+ "left of the period: p50 \(.left_ns.p50 | ms)"),
+	"",
+	(.cpu.job as $job | $job
+		| "The same job; quota \(.soft), up to \(.hard) by \(.step); median (least to most)",
+		((["", "runs", "failed", "took", "over none", "by its CPU time", "allotted, core-s", "used", "throttled"],
+			(["none", "governed", "polled", "kept"][] | . as $arm | $job.arms[$arm] | select(.)
+				| [$arm, .runs, .failed, (.took_ns | spread_of(ms)), ($job.slower[$arm].took | spread_of(times)),
+					($job.slower[$arm].stretch | spread_of(times)), (.allotted_ns.p50 / 1e9 | times),
+					(.used_ns.p50 / 1e9 | times), (.throttled_ns | spread_of(ms))])
+			| row([10, 6, 8, 36, 22, 22, 18, 8, 36])),
+		"throttled, polled over governed: \(.polled_over_governed.throttled | spread_of(times)) times, of runs in which the governed was throttled at all")),
+	""
+else empty end),
+(if .io then
+	(.io | "IO: \(.latency_ns.n) throttles of \(.wanted) wanted, in \(.climbs) climbs of io.max, \(.failed) failed",
+		"bio kept waiting to limit effective: p50 \(.latency_ns.p50 | ms), p99 \(.latency_ns.p99 | ms), most \(.latency_ns.max | ms)")
+else empty end),
 (if .overhead then
 	"",
 	"Attached: median over \(.overhead.repetitions) repetitions (least to most), and best against best",
