@@ -170,6 +170,8 @@ bench: ## measure, on every kernel, with 1 and 2 CPUs
 	$(Q)for kernel in $(KERNELS); do for cpus in 1 2; do \
 		scripts/vm --kernel $$kernel --cpus $$cpus --timeout 7200 -- bench/run || exit 1; done; done
 	$(Q)for kernel in $(KERNELS); do scripts/vm --kernel $$kernel --docker --timeout 7200 -- bench/latency || exit 1; done
+	$(Q)scripts/setup --systemd
+	$(Q)scripts/vm --systemd --docker --timeout 7200 -- bench/latency
 
 lint: cgbpf ## format, analysers, shell, opening sentences, walls, reference
 	$(Q)scripts/reference --check
