@@ -44,12 +44,57 @@ start_container() {
 	CGROUP=$CGROUP_ROOT/docker/$ID
 }
 
+# The Engine's alone: of a container that has ended nobody else has any.
+engine_notes() {
+	docker inspect -f '{{with .HostConfig}}{{.Memory}} {{.MemorySwap}} {{.CpuQuota}} {{.CpuPeriod}} {{.NanoCpus}}{{end}}' "$ID"
+}
+
 # What the kernel, the Engine and its runtime have of the container.
 notes_of() {
 	cat "$CGROUP"/{memory.max,memory.swap.max,cpu.max}
-	docker inspect -f '{{with .HostConfig}}{{.Memory}} {{.MemorySwap}} {{.CpuQuota}} {{.CpuPeriod}} {{.NanoCpus}}{{end}}' "$ID"
+	engine_notes
 	jq -c '.config.cgroups | {memory, memory_swap, cpu_quota, cpu_period}' \
 		"/run/docker/runtime-runc/moby/$ID/state.json"
+}
+
+# A container with a limit of every kind; sets BEFORE.
+start_web() {
+	start_container web -m 32m --memory-swap 48m --cpu-quota 30000 --cpu-period 50000 "$@"
+	BEFORE=$(notes_of)
+}
+
+assert_as_before() {
+	assert_equal "$(notes_of)" "$BEFORE" "limits of the kernel, the Engine and runc"
+}
+
+# stop_engine: TERM, as a service's stop.
+stop_engine() {
+	local pid
+	pid=$(<"$BATS_FILE_TMPDIR/dockerd")
+	mapfile -d '' -t ENGINE <"/proc/$pid/cmdline"
+	kill "$pid"
+	wait_for "$DEADLINE" is_gone "$pid"
+}
+
+# start_engine [OPTION]...: the one that was stopped, with these options too.
+start_engine() {
+	"${ENGINE[@]}" "$@" >>/run/dockerd.log 2>&1 3>&- &
+	echo $! >"$BATS_FILE_TMPDIR/dockerd"
+	disown
+	wait_for "$DEADLINE" answers
+}
+
+answers() {
+	docker ps >/dev/null 2>&1
+}
+
+# After a sample that failed there is a good one of each limit.
+has_recovered() {
+	local limit
+	is_gone "$BENCH_PID" && return
+	for limit in memory.max cpu.max; do
+		sed '1,/,failed,/d' "$SAMPLES" | grep -qE ",$limit,[0-9]+,ok," || return
+	done
 }
 
 assert_no_container() {
@@ -76,14 +121,88 @@ assert_no_container() {
 
 # bats test_tags=core
 @test "bench-latency: a container named by --container is afterwards as it was" {
-	local before
-	start_container web -m 32m --memory-swap 48m --cpu-quota 30000 --cpu-period 50000
-	before=$(notes_of)
+	start_web
 	bench --iterations 2 --container web
 	assert_rows docker-update 2
 	assert_rows runc-update 2
 	assert_rows cgbpf 10
 	assert_skipped crun-update "another runtime|not installed"
-	assert_equal "$(notes_of)" "$before" "limits of the kernel, the Engine and runc"
+	assert_as_before
 	assert_alive "$(docker inspect -f '{{.State.Pid}}' web)"
+}
+
+@test "bench-latency: a wrong call with a container is refused with 2, and nothing is touched" {
+	start_web
+	docker create --network none --name stopped "$IMAGE" true >/dev/null
+	refused 2 "container 'none': No such container" "$CGBPF" bench-latency --container none
+	refused 2 "container 'stopped': it is not running" "$CGBPF" bench-latency --container stopped
+	refused 2 '/no/such/x.svg: No such file' "$CGBPF" bench-latency --container web --svg /no/such/x.svg
+	refused 2 '/dev/full: No space' "$CGBPF" bench-latency --container web --samples /dev/full
+	refused 2 "'0' is not a whole number" "$CGBPF" bench-latency --container web --iterations 0
+	refused 3 'root .*is missing' setpriv --reuid=65534 --regid=65534 --clear-groups \
+		"$CGBPF" bench-latency --container web
+	refused 1 "container 'web': .*no.sock" "$CGBPF" bench-latency --container web \
+		--docker-host "unix://$LIVE_DIR/no.sock"
+	assert_as_before
+}
+
+# bats test_tags=core
+@test "bench-latency: two at once keep to their containers, one of which is no other's; SIGTERM and SIGINT undo all" {
+	local status=0 other=$LIVE_DIR/other.json methods=docker-update,docker-api,cgbpf
+	start_web
+	start_bench --iterations 100000 --methods "$methods" --container web
+	run -1 "$CGBPF" bench-latency --container web
+	[[ $output == *"container 'web' is measured by another bench-latency"* ]] || fail "$output"
+	"$CGBPF" bench-latency --json --iterations 2 --writes 4 --methods "$methods" >"$other" 3>&-
+	end_bench TERM || status=$?
+	assert_equal "$status" 1 "exit status"
+	assert_result '.ended == "interrupted" and .foreign_writes == 0 and all(.methods[]; .skipped or .n > 0 and .failed == 0)'
+	assert_as_before
+	for method in docker-update docker-api; do
+		assert_rows "$method" 2 "$other"
+	done
+	assert_rows cgbpf 4 "$other"
+	assert_result '.foreign_writes == 0' "$other"
+	docker rm -f web >/dev/null
+	start_bench --iterations 100000 --methods docker-update
+	end_bench INT || status=$?
+	assert_equal "$status" 1 "exit status"
+	assert_result '.ended == "interrupted"'
+	assert_no_container
+	assert_no_program
+}
+
+@test "bench-latency: a container that dies in the middle ends it with 1 and is named" {
+	local status=0
+	start_web
+	start_bench --iterations 100000 --methods docker-api,cgbpf --container web
+	docker kill web >/dev/null
+	wait_bench || status=$?
+	assert_equal "$status" 1 "exit status"
+	assert_result '.ended == "the container web is gone" and any(.methods[]; .method == "cgbpf" and .n > 0)'
+	docker start web >/dev/null
+	assert_as_before
+}
+
+@test "bench-latency: a dockerd that is restarted takes its container along, or is found again" {
+	local status=0 notes
+	start_web --stop-timeout 1
+	notes=$(engine_notes)
+	start_bench --iterations 100000 --methods docker-api --container web
+	stop_engine
+	start_engine --live-restore
+	wait_bench || status=$?
+	assert_equal "$status" 1 "exit status"
+	assert_result '.ended == "the container web is gone"'
+	assert_equal "$(engine_notes)" "$notes" "the Engine's notes of the container that ended"
+	docker start web >/dev/null
+	assert_as_before
+	start_bench --iterations 100000 --methods docker-api --container web
+	stop_engine
+	start_engine
+	wait_for "$DEADLINE" has_recovered
+	end_bench TERM || status=$?
+	assert_equal "$status" 1 "exit status"
+	assert_result '.ended == "interrupted" and any(.methods[]; .failed > 0)'
+	assert_as_before
 }
