@@ -146,7 +146,6 @@ assert_no_container() {
 	assert_as_before
 }
 
-# bats test_tags=core
 @test "bench-latency: two at once keep to their containers, one of which is no other's; SIGTERM and SIGINT undo all" {
 	local status=0 other=$LIVE_DIR/other.json methods=docker-update,docker-api,cgbpf
 	start_web
