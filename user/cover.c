@@ -2,6 +2,8 @@
 /* Covers from donors what a plan is short of. It never raises and never waits. */
 #include "user/cover.h"
 
+#include "user/decide_cover.h"
+
 #define PAGE_BYTES 4096ULL
 /* As in decide_memory: less is used up before it is seen. */
 #define LEAST_BYTES (512ULL << 10)
@@ -14,13 +16,6 @@ static uint64_t least(uint64_t a, uint64_t b)
 static uint64_t page_floor(uint64_t bytes)
 {
 	return bytes & ~(PAGE_BYTES - 1);
-}
-
-static uint64_t reach_of(const struct memory_observation *seen)
-{
-	return seen->room_bytes > UINT64_MAX - seen->usage_bytes
-		       ? UINT64_MAX
-		       : seen->usage_bytes + seen->room_bytes;
 }
 
 static enum reason reason_of(enum memory_moment moment)
@@ -58,29 +53,54 @@ static void honour(const struct answerer *answerer, const struct group *group,
 		raise_to(plan, to, moment);
 }
 
+/* A governed ancestor that can still rise makes room itself, when it is in need: see answer. */
+static bool is_elastic(const struct answerer *answerer, uint64_t binder_id)
+{
+	const struct group *binder = groups__find(answerer->groups, binder_id);
+
+	return binder && !binder->is_stopped && binder->limit_bytes < binder->rule.hard_bytes;
+}
+
+/* As far as PLAN may go by itself and by what donors gave; PLAN may have gone further. */
+static void bring_to(struct memory_plan *plan, uint64_t old_bytes, uint64_t limit_bytes,
+		     enum memory_moment moment)
+{
+	if (limit_bytes > old_bytes) {
+		raise_to(plan, limit_bytes, moment);
+	} else if (plan->is_raise) {
+		plan->is_raise = false;
+		plan->limit_bytes = old_bytes;
+		plan->reason = REASON_PARENT_BINDS;
+	}
+}
+
 void cover__plan(struct answerer *answerer, const struct group *group,
 		 const struct cgbpf_event *event, const struct memory_observation *seen,
 		 struct memory_plan *plan, struct taking *ret_taking)
 {
-	uint64_t want = page_floor(least(plan->wanted_bytes, reach_of(seen)));
-	bool is_bound = plan->wanted_bytes > reach_of(seen);
-	/* Where an ancestor binds, all of the raise is to be covered from below it. */
-	uint64_t from = is_bound ? seen->limit_bytes : plan->limit_bytes, sum;
+	const struct cgbpf_memory_event *memory = &event->memory;
+	struct cover_need need = {
+		.limit_bytes = seen->limit_bytes,
+		.wanted_bytes = plan->wanted_bytes,
+		.given_bytes = plan->limit_bytes,
+		.usage_bytes = seen->usage_bytes,
+		.room_bytes = seen->room_bytes,
+	};
+	struct cover_plan cover;
 
 	*ret_taking = (struct taking){};
 	if (!plan->is_raise && plan->reason != REASON_NO_HEADROOM &&
 	    plan->reason != REASON_PARENT_BINDS)
 		return;
-	if (want < from + LEAST_BYTES)
-		return;
-	donors__take(answerer->donors, group, is_bound ? event->memory.binder_id : 0, want - from,
-		     ret_taking);
-	sum = from + ret_taking->bytes;
-	/* Less than a step from donors: the ancestor's own room is the last resort. */
-	if (ret_taking->bytes && (sum > plan->limit_bytes ||
-				  ret_taking->bytes >= least(want - from, group->rule.step_bytes)))
-		raise_to(plan, sum, seen->moment);
-	honour(answerer, group, event, want, seen->moment, plan);
+	if (need.room_bytes != UINT64_MAX && !is_elastic(answerer, memory->binder_id))
+		need.promised_bytes = donors__promised(answerer->donors, group, memory->binder_id);
+	decide_cover(&need, &cover);
+	if (cover.missing_bytes)
+		donors__take(answerer->donors, group, cover.is_bound ? memory->binder_id : 0,
+			     cover.missing_bytes, ret_taking);
+	bring_to(plan, need.limit_bytes, decide_cover_limit(&need, &cover, ret_taking->bytes),
+		 seen->moment);
+	honour(answerer, group, event, cover.goal_bytes, seen->moment, plan);
 }
 
 void cover__settle(struct answerer *answerer, const struct group *group, uint64_t old_bytes,

@@ -59,6 +59,15 @@ static bool may_give(const struct group *group, const struct group *receiver)
 	       !are_related(group->path, receiver->path);
 }
 
+/* Below one another the limits are no sum. */
+static bool is_counted(const struct group *group, const struct group *const *counted, size_t cnt)
+{
+	for (size_t i = 0; i < cnt; i++)
+		if (are_related(group->path, counted[i]->path))
+			return true;
+	return false;
+}
+
 static bool has_borrowed(const struct donors *donors, uint64_t id)
 {
 	for (size_t i = 0; i < donors->loans_cnt; i++)
@@ -94,6 +103,7 @@ static size_t find_debtors(const struct donors *donors, const struct group *rece
 static size_t find_donors(const struct donors *donors, const struct group *receiver,
 			  uint64_t binder_id, struct candidate *candidates)
 {
+	const struct group *counted[DONORS_MAX];
 	size_t cnt = 0;
 
 	for (size_t i = 0; i < donors->ranked_cnt && cnt < DONORS_MAX; i++) {
@@ -101,8 +111,9 @@ static size_t find_donors(const struct donors *donors, const struct group *recei
 		struct group *group = groups__find(donors->groups, ranked->id);
 
 		if (!may_give(group, receiver) || !is_below(ranked, binder_id) ||
-		    has_borrowed(donors, ranked->id))
+		    has_borrowed(donors, ranked->id) || is_counted(group, counted, cnt))
 			continue;
+		counted[cnt] = group;
 		candidates[cnt++] = (struct candidate){
 			.group = group,
 			.usage_fd = ranked->usage_fd,
@@ -112,6 +123,27 @@ static size_t find_donors(const struct donors *donors, const struct group *recei
 		};
 	}
 	return cnt;
+}
+
+uint64_t donors__promised(const struct donors *donors, const struct group *receiver,
+			  uint64_t binder_id)
+{
+	const struct group *counted[DONORS_RANKED_MAX];
+	uint64_t bytes = 0, usage = 0, more;
+	size_t cnt = 0;
+
+	for (size_t i = 0; i < donors->ranked_cnt; i++) {
+		const struct ranked_donor *ranked = &donors->ranked[i];
+		const struct group *group = groups__find(donors->groups, ranked->id);
+
+		if (!may_give(group, receiver) || !is_below(ranked, binder_id) ||
+		    is_counted(group, counted, cnt) || read_usage(ranked->usage_fd, &usage))
+			continue;
+		counted[cnt++] = group;
+		more = group->limit_bytes > usage ? group->limit_bytes - usage : 0;
+		bytes += more < UINT64_MAX - bytes ? more : UINT64_MAX - bytes;
+	}
+	return bytes;
 }
 
 static void plan_with(const struct donors *donors, struct candidate *candidates, size_t cnt,

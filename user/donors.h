@@ -3,8 +3,8 @@
  * Memory moved between governed cgroups: who could give is known ahead of time, and who owes whom
  * is remembered. It never lowers a limit under what is in use plus the margin, and never waits.
  *
- * The rescuing thread calls donors__take, _keep and _undo, under the groups' lock and without
- * allocating; all else is the main thread's.
+ * The rescuing thread calls donors__take, _promised, _keep and _undo, under the groups' lock and
+ * without allocating; all else is the main thread's.
  */
 #ifndef CGBPF_DONORS_H
 #define CGBPF_DONORS_H
@@ -73,6 +73,9 @@ struct taking {
  */
 void donors__take(struct donors *donors, const struct group *receiver, uint64_t binder_id,
 		  uint64_t missing_bytes, struct taking *ret_taking);
+/* What those below BINDER_ID that could lend to RECEIVER may still use: limit less use. */
+uint64_t donors__promised(const struct donors *donors, const struct group *receiver,
+			  uint64_t binder_id);
 /* The receiver was raised by what was taken: remembered as loans. */
 void donors__keep(struct donors *donors, const struct group *receiver, const struct taking *taking);
 /* It was not: every donor gets its limit back. */

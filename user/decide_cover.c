@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Decides what part of a raise donors pay for. It never reads, writes or asks the time. */
+#include "user/decide_cover.h"
+
+#define PAGE_BYTES 4096ULL
+/* As in decide_memory: less is used up before it is seen. */
+#define LEAST_BYTES (512ULL << 10)
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t plus(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static uint64_t page_floor(uint64_t bytes)
+{
+	return bytes & ~(PAGE_BYTES - 1);
+}
+
+void decide_cover(const struct cover_need *need, struct cover_plan *ret_plan)
+{
+	uint64_t reach = plus(need->usage_bytes, need->room_bytes), own = reach;
+	struct cover_plan plan = {.own_bytes = need->given_bytes};
+
+	if (need->room_bytes != UINT64_MAX)
+		own -= least(own, need->promised_bytes);
+	plan.is_bound = need->wanted_bytes > own;
+	plan.goal_bytes = page_floor(least(need->wanted_bytes, reach));
+	if (plan.is_bound)
+		plan.own_bytes = least(plan.own_bytes, page_floor(own));
+	if (plan.own_bytes < need->limit_bytes)
+		plan.own_bytes = need->limit_bytes;
+	if (plan.goal_bytes >= plus(plan.own_bytes, LEAST_BYTES))
+		plan.missing_bytes = plan.goal_bytes - plan.own_bytes;
+	*ret_plan = plan;
+}
+
+uint64_t decide_cover_limit(const struct cover_need *need, const struct cover_plan *plan,
+			    uint64_t taken_bytes)
+{
+	uint64_t limit = plus(plan->own_bytes, taken_bytes);
+
+	return limit >= plus(need->limit_bytes, LEAST_BYTES) ? limit : need->limit_bytes;
+}
