@@ -80,7 +80,7 @@ int victim__remember(__u32 tgid, __u64 owner_id, __u64 cgroup_id) __hidden;
 __u64 headroom__file_pages(__u64 memcg); /* struct mem_cgroup * */
 __u64 headroom__free_bytes(__u64 memcg);
 /* COUNTER is a struct page_counter *; TRYING_PAGES are in its use already, and not yet in its
- * ancestors'. */
+ * ancestors'. RET_EVENT's usage_bytes is its use. */
 int headroom__of_ancestors(__u64 counter, __u64 trying_pages, struct cgbpf_memory_event *ret_event);
 
 /* The cgroup id (kernfs id of its folder) of a task's or memcg's cgroup; 0 if COUNTER is not a

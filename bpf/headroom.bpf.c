@@ -140,15 +140,22 @@ __u64 headroom__free_bytes(__u64 memcg_address)
 int headroom__of_ancestors(__u64 counter, __u64 trying_pages, struct cgbpf_memory_event *ret_event)
 {
 	struct page_counter *leaf = (void *)counter, *ancestor = BPF_CORE_READ(leaf, parent);
+	__u64 least_pages;
 
 	if (!ret_event)
 		return 0;
+	least_pages = ret_event->usage_bytes >> PAGE_SHIFT;
 	ret_event->room_bytes = ~0ULL;
 	ret_event->binder_id = 0;
 	for (int i = 0; i < ANCESTORS_MAX && ancestor; i++) {
 		__u64 max = BPF_CORE_READ(ancestor, max);
 		__u64 usage = BPF_CORE_READ(ancestor, usage.counter) + trying_pages;
 		__u64 room;
+
+		/* The counters are not read at one moment; no cgroup uses less than what is in it.
+		 */
+		if (usage < least_pages)
+			usage = least_pages;
 
 		if (pages_to_bytes(max) != ~0ULL) {
 			room = max > usage ? pages_to_bytes(max - usage) : 0;
