@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Owns the main promise: what is killed at its limit without cgbpf lives with it, up to hard; it never measures.
-# bats file_tags=two-cpus
 
+# bats file_tags=two-cpus
 load helpers
 
 # The same work three times over would prove no more: once without, once with.

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Owns the promise that odd, but lawful, states of a host change nothing for the governed; never leaves the host in one.
 
+# bats file_tags=two-cpus
 load faults
 
 setup() {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Owns what is promised about CPU time: raised within the period, never past hard, returned, put back; it never looks at memory.
-# bats file_tags=two-cpus
 
+# bats file_tags=two-cpus
 load faults
 
 cpu_max() {

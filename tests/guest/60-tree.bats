@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Owns what `cgbpf tree` promises without a Docker Engine: made, held, shown, removed, all or nothing; never a container.
-# bats file_tags=two-cpus
 
+# bats file_tags=two-cpus
 load tree
 
 setup() {

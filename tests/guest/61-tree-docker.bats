@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Owns what `cgbpf tree` promises about containers of a real Docker Engine, driver cgroupfs, started here for this file; it never reaches a registry.
-# bats file_tags=two-cpus
 
+# bats file_tags=two-cpus
 load tree
 
 IMAGE=cgbpf-busybox

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Owns what `cgbpf run` promises hierarchies of `cgbpf tree`: a service gets what its siblings do not use, never more than the worker has.
-# bats file_tags=two-cpus
 
+# bats file_tags=two-cpus
 load tree
 
 setup() {
