@@ -40,7 +40,7 @@ make_cpu_cgroup() {
 	cgroup=$(make_cpu_cgroup job 32M)
 	write_psi "$cgroup" "cpu: 10%"
 	start_cgbpf -c "$CONFIG"
-	"$BURNER" --cgroup "$cgroup" --threads 6 --seconds 30 >/dev/null 3>&- &
+	"$BURNER" --cgroup "$cgroup" --threads 4 --seconds 30 >/dev/null 3>&- &
 	wait_journal '.event == "psi_spike" and .target == "test" and .reason == "contention" and .own_limit_share == 0
 		and .contention_share > 0'
 	# The same spike, going on, is one record for a while.
