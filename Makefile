@@ -145,6 +145,25 @@ unit-asan: ## unit tests, and a ./build/asan/cgbpf, under AddressSanitizer and U
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan $(BUILD)/asan/cgbpf unit \
 		CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 
+# What reading a configuration takes, built by clang with its fuzzer: nothing else has to be.
+FUZZ_SECONDS ?= 30
+FUZZ_SRC := tests/fuzz/fuzz_config.c $(wildcard user/config*.c) \
+	$(patsubst %,user/%.c,units text calibration knob tree_config cpuset)
+FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+
+$(BUILD)/fuzz/fuzz_config: $(FUZZ_SRC) $(wildcard user/*.h)
+	$(call say,FZ,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -std=gnu17 -D_GNU_SOURCE -I. $(WARN) $(FUZZ_FLAGS) -o $@ $(FUZZ_SRC) -lyaml -ljansson -lm
+
+fuzz: ## feed the reader of configurations whatever comes: FUZZ_SECONDS=30
+	$(Q)scripts/setup --fuzz
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/fuzz/fuzz_config
+	@mkdir -p $(BUILD)/fuzz/corpus
+	$(Q)$(BUILD)/fuzz/fuzz_config -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -len_control=0 -timeout=10 \
+		-dict=tests/fuzz/config.dict -artifact_prefix=$(BUILD)/fuzz/ -close_fd_mask=1 \
+		$(BUILD)/fuzz/corpus tests/fixtures/config tests/fuzz
+
 test: ## install what is missing, build, run every test (6.12)
 	$(Q)scripts/setup
 	$(Q)scripts/suite --guests 2 6.12
@@ -200,6 +219,6 @@ install: cgbpf $(BUILD)/cgbpf.8 $(BUILD)/cgbpf.bash ## to $(DESTDIR)$(PREFIX), w
 	sed 's|/usr/local|$(PREFIX)|' scripts/dist/cgbpf.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/cgbpf.service
 
 clean: ## all that was built; kernels and packages stay
-	rm -rf cgbpf $(BUILD)/cgbpf* $(BUILD)/*.skel.h $(BUILD)/*.bpf.o $(BUILD)/bpf $(BUILD)/user $(BUILD)/unit $(BUILD)/bench/[a-z]* $(BUILD)/asan $(BUILD)/lab $(TOOLS)
+	rm -rf cgbpf $(BUILD)/cgbpf* $(BUILD)/*.skel.h $(BUILD)/*.bpf.o $(BUILD)/bpf $(BUILD)/user $(BUILD)/unit $(BUILD)/bench/[a-z]* $(BUILD)/asan $(BUILD)/fuzz $(BUILD)/lab $(TOOLS)
 
 -include $(BPF_OBJ:.o=.d) $(BUILD)/bpf/latency.bpf.d $(USER_OBJ:.o=.d) $(UNIT:=.d)
