@@ -55,6 +55,7 @@ $(BUILD)/cgbpf: $(USER_OBJ)
 
 $(BUILD)/bpf/%.o: bpf/%.c
 	$(call say,BC,$<)
+	@command -v $(CLANG) >/dev/null || { echo "no $(CLANG): 'sudo scripts/setup --build-only' installs what building needs" >&2; exit 1; }
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
