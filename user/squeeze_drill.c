@@ -103,6 +103,13 @@ static void wait_until(struct drill *drill, uint64_t until_ns)
 		drill->fds[FROM_LOG].fd = -1;
 }
 
+/* Whoever is in it has given up its memory and is no process any more, but has not left yet: on a
+ * slow machine that may take longer than an interval. */
+static bool is_dying(const struct squeeze_look *look)
+{
+	return look->is_populated && look->process_cnt == 0;
+}
+
 /* Until an interval has passed without a kill, nobody is left, or somebody wants it to end. */
 static int settle(struct drill *drill, struct squeeze_level *level)
 {
@@ -115,7 +122,8 @@ static int settle(struct drill *drill, struct squeeze_level *level)
 		if (err)
 			return err;
 		if (level->after.kill_cnt != kills ||
-		    squeeze_witness__last_kill_ns(drill->witness) > quiet_since_ns)
+		    squeeze_witness__last_kill_ns(drill->witness) > quiet_since_ns ||
+		    is_dying(&level->after))
 			quiet_since_ns = apply_now_ns();
 		kills = level->after.kill_cnt;
 		level->is_settled = apply_now_ns() - quiet_since_ns >= interval_ns;

@@ -24,7 +24,9 @@ has_reached() {
 	local first second
 	hold_memory "$X" 20M
 	first=$HOLD_PID
-	hold_memory "$X" 60M
+	# A victim counts as done before its last batch of pages is uncharged (MMF_OOM_SKIP in
+	# exit_mmap(), mm/mmap.c). With huge pages that batch is all of it, and the kernel may kill again.
+	hold_memory "$X" 60M --small-pages
 	second=$HOLD_PID
 	squeeze --cgroup "$XPATH" --from 120M --to 4M --step 60M --interval 0.3 --json >"$SAID"
 	jq -e --argjson first "$first" --argjson second "$second" --arg path "$XPATH" '

@@ -86,11 +86,11 @@ is_late() {
 	tail -n "+$(($1 + 1))" "$JOURNAL" | jq -sne 'any(inputs[]; (.t.effective // .t.decided // 0) > 20000000)' >/dev/null
 }
 
-# hold_memory CGROUP SIZE: returns once the memory is in use; HOLD_PID keeps it until it is killed.
+# hold_memory CGROUP SIZE [OPTION]: returns once the memory is in use; HOLD_PID keeps it until it is killed.
 hold_memory() {
 	local ready
 	ready=$(mktemp -u "$LIVE_DIR/ready.XXXXXX")
-	"$WORKLOAD" holdmem --cgroup "$1" --bytes "$2" --ready-file "$ready" >/dev/null 3>&- &
+	"$WORKLOAD" holdmem --cgroup "$1" --bytes "$2" --ready-file "$ready" "${@:3}" >/dev/null 3>&- &
 	HOLD_PID=$!
 	wait_for "$DEADLINE" is_ready_or_gone "$ready" "$HOLD_PID" && [[ -e $ready ]]
 }
