@@ -68,8 +68,8 @@ static void print_trained(const struct trained *trained)
 		if (trained->read.dropped[i])
 			printf(" %s %llu", policy_drop_name(i),
 			       (unsigned long long)trained->read.dropped[i]);
-	printf("\nridge penalty %g, margin %.3f cores; on %.0f held-out rows, in cores:\n",
-	       trained->facts.ridge, trained->model.margin_cores, trained->held_out[0].n);
+	printf("\nridge penalty %g, spread %.3f cores; on %.0f held-out rows, in cores:\n",
+	       trained->facts.ridge, trained->model.spread_cores, trained->held_out[0].n);
 	printf("%-14s %8s %10s %8s %8s %8s\n", "", "R2", "mean error", "p50", "p90", "p99");
 	print_guess("model", &trained->held_out[GUESS_MODEL]);
 	print_guess("keep present", &trained->held_out[GUESS_KEEP]);

@@ -81,7 +81,7 @@ static json_t *to_json(const struct policy_model *model, const struct model_fact
 			 "peak demand of the next intervals, in cores", "horizon", facts->horizon,
 			 "trained_on", "rows", (json_int_t)facts->rows_cnt, "from", facts->from,
 			 "until", facts->until, "ridge", real(facts->ridge), "intercept",
-			 real(model->intercept), "margin_cores", real(model->margin_cores),
+			 real(model->intercept), "spread_cores", real(model->spread_cores),
 			 "features", weights);
 	if (!root || checksum_of(root, sum)) {
 		json_decref(root);
@@ -154,7 +154,7 @@ static int from_json(const json_t *root, struct policy_model *model, struct mode
 		return refuse(error, len, -EBADMSG,
 			      "its checksum is wrong: it was edited or damaged");
 	if (!take_real(root, "intercept", &model->intercept) ||
-	    !take_real(root, "margin_cores", &model->margin_cores) ||
+	    !take_real(root, "spread_cores", &model->spread_cores) ||
 	    !take_real(root, "ridge", &facts->ridge))
 		return refuse(error, len, -EBADMSG, "a number is missing or is none");
 	if (json_array_size(weights) != POLICY_FEATURES)

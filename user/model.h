@@ -8,7 +8,7 @@
 
 #include "user/policy.h"
 
-#define MODEL_VERSION 1
+#define MODEL_VERSION 2
 #define MODEL_SCHEMA 1 /* of the samples it was trained on */
 
 /* What is known of a model beside its numbers. */

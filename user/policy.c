@@ -8,6 +8,7 @@
 #define SLACK 0.05
 /* The same where all rows had one value, in the feature's own unit. */
 #define SLACK_LEAST 0.01
+#define FAR 8
 /* All but this much throttled says nothing about demand any more. */
 #define SHARE_MOST 0.9
 
@@ -65,6 +66,22 @@ static bool is_outside(const struct policy_weight *weight, double x)
 	return x < weight->least - slack || x > weight->most + slack;
 }
 
+/*
+ * It is asked of what is throttled: what is needed is more than there is. How far beyond the
+ * prediction it then lies in the mean, where there is SHORT cores more than was predicted, if the
+ * errors are normal: the inverse Mills ratio.
+ */
+static double beyond(double short_cores, double spread)
+{
+	double z = short_cores / spread;
+
+	if (!(spread > 0))
+		return 0;
+	if (z > FAR) /* where erfc() runs out of digits */
+		return short_cores + spread / z;
+	return spread * 2 / sqrt(2 * M_PI) * exp(-z * z / 2) / erfc(z / M_SQRT2);
+}
+
 void policy_ask(const struct policy_model *model, const struct policy_observation *seen,
 		struct policy_answer *ret_answer)
 {
@@ -91,7 +108,7 @@ void policy_ask(const struct policy_model *model, const struct policy_observatio
 		goto out;
 	}
 	answer.predicted_cores = cores;
-	cores += model->margin_cores;
+	cores += beyond(seen->quota_cores - cores, model->spread_cores);
 	answer.cores = cores < 0 ? 0 : cores < seen->hard_cores ? cores : seen->hard_cores;
 out:
 	*ret_answer = answer;

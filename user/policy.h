@@ -51,7 +51,7 @@ struct policy_weight {
 struct policy_model {
 	struct policy_weight weights[POLICY_FEATURES];
 	double intercept;
-	double margin_cores; /* what the held-out rows needed beyond what was predicted */
+	double spread_cores; /* how far what was needed lay from what was predicted, in the mean */
 };
 
 enum policy_says {
@@ -64,8 +64,9 @@ enum policy_says {
 struct policy_answer {
 	enum policy_says says;
 	enum policy_feature feature; /* POLICY_OUT_OF_RANGE: which */
-	double predicted_cores; /* without the margin; what it would be also where out of range */
-	double cores; /* POLICY_SAYS_CORES: with the margin, at most hard */
+	double predicted_cores; /* what it would be also where out of range */
+	/* POLICY_SAYS_CORES: what is needed, given that it is more than there is; at most hard */
+	double cores;
 };
 
 /* MODEL NULL: POLICY_NO_MODEL. */

@@ -26,7 +26,8 @@
 /* Rows of one cgroup that wait for what comes after them. */
 struct series {
 	char *name;
-	double usage_cores, quota_cores, at_s; /* of the last row */
+	double quota_cores, at_s; /* when the last row ended */
+	struct policy_row last;
 	struct policy_row waiting[POLICY_HORIZON];
 	int age[POLICY_HORIZON];
 	int waiting_cnt;
@@ -54,6 +55,7 @@ const char *policy_drop_name(enum policy_drop reason)
 		[DROP_NO_FUTURE] = "no_future",
 		[DROP_SPANS_FOLDS] = "spans_folds",
 		[DROP_TOO_MANY] = "too_many_cgroups",
+		[DROP_NOT_THROTTLED] = "not_throttled",
 	};
 
 	return names[reason];
@@ -150,7 +152,8 @@ static enum policy_drop row_of(const json_t *object, struct policy_row *row, dou
 	seen->throttled_share = fmin(seen->throttled_share, 1);
 	seen->throttle_ratio = fmin(seen->throttle_ratio, 1);
 	seen->psi_share = fmin(seen->psi_share, 1);
-	row->is_throttled = seen->throttle_ratio > 0;
+	/* A throttle that was answered within its period is in the time, not among the periods. */
+	row->is_throttled = seen->throttled_share > 0 || seen->throttle_ratio > 0;
 	snprintf(row->ts, sizeof(row->ts), "%s", text(object, "ts"));
 	return DROP_REASONS;
 }
@@ -222,32 +225,57 @@ static int age_waiting(struct reader *reader, struct series *series, double dema
 	return err;
 }
 
+/*
+ * The model is asked in the midst of an interval, of which it knows little yet: what it learns from
+ * is the interval before one in which it was throttled, and nothing of that one but the outcome.
+ */
+static void learn_from_last(struct reader *reader, struct series *series,
+			    const struct policy_row *row)
+{
+	struct policy_row *waiting = &series->waiting[series->waiting_cnt];
+
+	if (!row->is_throttled) {
+		reader->read->dropped[DROP_NOT_THROTTLED]++;
+		return;
+	}
+	*waiting = series->last;
+	waiting->then_cores = row->seen.quota_cores;
+	series->age[series->waiting_cnt++] = 0;
+}
+
+static void forget_waiting(struct reader *reader, struct series *series)
+{
+	if (reader->horizon)
+		reader->read->dropped[DROP_NO_FUTURE] +=
+			(uint64_t)series->waiting_cnt + series->has_last;
+	series->waiting_cnt = 0;
+	series->has_last = false;
+}
+
 static int follow(struct reader *reader, struct series *series, struct policy_row *row, double at_s)
 {
 	double passed_s = at_s - series->at_s, quota_cores;
 	int err = 0;
 
-	if (!series->has_last || passed_s <= 0 || passed_s > GAP_INTERVALS * row->interval_s) {
-		reader->read->dropped[DROP_NO_FUTURE] += (uint64_t)series->waiting_cnt;
-		series->waiting_cnt = 0;
-		series->has_last = false; /* nor does its quota say anything of this row */
-	} else {
-		row->seen.trend_cores = row->seen.usage_cores - series->usage_cores;
-	}
+	if (passed_s <= 0 || passed_s > GAP_INTERVALS * row->interval_s)
+		forget_waiting(reader, series); /* nor does its quota say anything of this row */
 	/* A line tells the quota at its end; what was seen was seen under the one before. */
 	quota_cores = row->seen.quota_cores;
-	if (series->has_last)
+	if (series->has_last) {
+		row->seen.trend_cores = row->seen.usage_cores - series->last.seen.usage_cores;
 		row->seen.quota_cores = series->quota_cores;
-	series->quota_cores = quota_cores;
+	}
 	policy_features(&row->seen, row->x);
+	if (!reader->horizon) {
+		err = give(reader, series, row);
+	} else if (series->has_last) {
+		learn_from_last(reader, series, row);
+		err = age_waiting(reader, series, row->x[POLICY_DEMAND], row->fold);
+	}
+	series->quota_cores = quota_cores;
 	series->has_last = true;
 	series->at_s = at_s;
-	series->usage_cores = row->seen.usage_cores;
-	if (!reader->horizon)
-		return give(reader, series, row);
-	err = age_waiting(reader, series, row->x[POLICY_DEMAND], row->fold);
-	series->waiting[series->waiting_cnt] = *row;
-	series->age[series->waiting_cnt++] = 0;
+	series->last = *row;
 	return err;
 }
 
@@ -338,8 +366,7 @@ int policy_samples__read(const char *file, uint64_t line_cnt, unsigned int folds
 		for (int i = 0; i < SERIES_MAX; i++) {
 			if (!reader->series[i])
 				continue;
-			ret_read->dropped[DROP_NO_FUTURE] +=
-				(uint64_t)reader->series[i]->waiting_cnt;
+			forget_waiting(reader, reader->series[i]);
 			free(reader->series[i]->name);
 			free(reader->series[i]);
 		}

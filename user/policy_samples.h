@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reads samples (`run --samples`) as rows to learn from: what was seen, and the peak of what was
- * needed in the intervals after it. Memory does not grow with the file. It never fits anything.
+ * Reads samples (`run --samples`) as rows to learn from: what was seen before an interval in which
+ * it was throttled, and the peak of what was needed from then on. Memory does not grow with the
+ * file. It never fits anything.
  */
 #ifndef CGBPF_POLICY_SAMPLES_H
 #define CGBPF_POLICY_SAMPLES_H
@@ -12,8 +13,8 @@
 #include "user/policy.h"
 
 #define POLICY_SAMPLE_SCHEMA 1
-/* What a raise has to last for. */
-#define POLICY_HORIZON 5
+/* What a raise has to last for: a quota is given back a step at a time, and late. */
+#define POLICY_HORIZON 20 /* intervals, at most */
 #define POLICY_TS_LEN 40
 
 enum policy_drop {
@@ -25,6 +26,7 @@ enum policy_drop {
 	DROP_NO_FUTURE = 5, /* what came after it is not known */
 	DROP_SPANS_FOLDS = 6, /* it lies in one fold and what came after it in the next */
 	DROP_TOO_MANY = 7, /* more cgroups at a time than are followed */
+	DROP_NOT_THROTTLED = 8, /* nor was it in the next interval: nobody would have asked */
 	DROP_REASONS
 };
 
@@ -32,9 +34,10 @@ struct policy_row {
 	struct policy_observation seen;
 	double x[POLICY_FEATURES];
 	double peak_cores; /* the most that was needed in the next intervals */
+	double then_cores; /* the quota with which it was throttled */
 	double soft_cores, interval_s;
 	unsigned int fold;
-	bool is_throttled;
+	bool is_throttled; /* in its own interval */
 	char ts[POLICY_TS_LEN];
 	const char *series; /* target, cgroup and boot; valid in the visit */
 };
@@ -51,8 +54,8 @@ int policy_samples__count(const char *file, uint64_t *ret_cnt);
 
 /*
  * Calls VISIT for every row, in the order of the file, with `fold` from 0 to FOLDS - 1 by the place
- * among LINE_CNT lines. HORIZON 0: rows as they come, without a peak. PROGRESS: said on standard
- * error. 0 or a negative errno, also VISIT's.
+ * among LINE_CNT lines. HORIZON 0: every row as it comes, without what came after it. PROGRESS:
+ * said on standard error. 0 or a negative errno, also VISIT's.
  */
 typedef int (*policy_visit)(void *context, const struct policy_row *row);
 int policy_samples__read(const char *file, uint64_t line_cnt, unsigned int folds, int horizon,

@@ -110,7 +110,6 @@ static void one_period(struct sim *sim, double demand_cores)
 		now->time_s = fmax(at_s, TINY);
 		if (left_s <= TINY || at_s >= SIM_PERIOD_S - TINY)
 			break;
-		now->throttled = 1;
 		stopped_s = SIM_PERIOD_S - at_s;
 		if (answer(sim) > had + TINY) {
 			stopped_s = fmin(stopped_s, sim->rule.reaction_s);
@@ -118,6 +117,9 @@ static void one_period(struct sim *sim, double demand_cores)
 		}
 		now->throttled_s += stopped_s;
 		at_s += stopped_s;
+		/* Counted where it lasts to the end, as nr_throttled is
+		 * (do_sched_cfs_period_timer()). */
+		now->throttled = at_s >= SIM_PERIOD_S - TINY;
 	}
 	now->time_s = SIM_PERIOD_S;
 	sim->backlog_s = fmin(work_s - (done_s - left_s), BACKLOG_S * sim->rule.hard_cores);

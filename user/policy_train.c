@@ -11,21 +11,27 @@
 
 #include "user/policy_fit.h"
 
-/* Of the rows of the last fold before the held-out ones: how many the margin covers. */
-#define MARGIN_PART 0.9
+/*
+ * Of the mean error of the last fold before the held-out ones: what an answer reckons with. More is
+ * throttled less and allotted more; bench/README.md ("CPU policies") says how it was chosen.
+ */
+#define SPREAD_PART 0.85
 #define RIDGE_FIRST 1e-4
 #define RIDGE_RATIO 10.0
+/* Intervals that a short file looks ahead. */
+#define HORIZON_LEAST 5
 
 struct training {
 	struct trained *trained;
+	int horizon;
 	bool has_shift;
 	struct fit_shift shift;
 	struct fit_sums folds[TRAIN_FOLDS];
 	char from[TRAIN_FOLDS][POLICY_TS_LEN], until[TRAIN_FOLDS][POLICY_TS_LEN];
 	/* The second reading. */
-	struct policy_model earlier; /* without the fold that the margin comes from */
+	struct policy_model earlier; /* without the fold that the spread comes from */
 	const struct policy_model *other;
-	struct errors short_of; /* by how much EARLIER fell short there; 0 where it did not */
+	struct errors earlier_errors; /* there */
 };
 
 static int add_row(void *context, const struct policy_row *row)
@@ -104,11 +110,10 @@ static int judge_row(void *context, const struct policy_row *row)
 {
 	struct training *training = context;
 	struct trained *trained = training->trained;
-	double keep = row->seen.quota_cores, y = row->peak_cores;
-	double step = keep + (row->is_throttled ? trained->step_cores : 0);
+	double keep = row->then_cores, y = row->peak_cores, step = keep + trained->step_cores;
 
 	if (row->fold == TRAIN_FOLDS - TRAIN_HELD_OUT - 1)
-		errors_add(&training->short_of, fmax(y - predict(&training->earlier, row), 0), 0);
+		errors_add(&training->earlier_errors, predict(&training->earlier, row), y);
 	if (row->fold < TRAIN_FOLDS - TRAIN_HELD_OUT)
 		return 0;
 	errors_add(&trained->held_out[GUESS_MODEL], predict(&trained->model, row), y);
@@ -127,7 +132,7 @@ static void note_facts(struct training *training, const struct fit *fit, double 
 	struct model_facts *facts = &training->trained->facts;
 
 	facts->ridge = ridge;
-	facts->horizon = POLICY_HORIZON;
+	facts->horizon = training->horizon;
 	for (int i = 0; i < TRAIN_FOLDS - TRAIN_HELD_OUT; i++) {
 		if (!(training->folds[i].n > 0))
 			continue;
@@ -165,6 +170,16 @@ static int fit_all(struct training *training)
 	return 0;
 }
 
+/* Rows at a fold's end are lost to the next one's: a short file is not all borders. */
+static int horizon_of(uint64_t lines)
+{
+	uint64_t tenth = lines / TRAIN_FOLDS / 10;
+
+	if (tenth < HORIZON_LEAST)
+		return HORIZON_LEAST;
+	return tenth < POLICY_HORIZON ? (int)tenth : POLICY_HORIZON;
+}
+
 int policy_train(const char *file, double step_cores, const struct policy_model *other,
 		 bool is_progress, struct trained *ret_trained)
 {
@@ -179,16 +194,18 @@ int policy_train(const char *file, double step_cores, const struct policy_model 
 	training->trained = ret_trained;
 	training->other = other;
 	err = policy_samples__count(file, &lines);
+	training->horizon = horizon_of(lines);
 	if (!err)
-		err = policy_samples__read(file, lines, TRAIN_FOLDS, POLICY_HORIZON, is_progress,
+		err = policy_samples__read(file, lines, TRAIN_FOLDS, training->horizon, is_progress,
 					   add_row, training, &ret_trained->read);
 	if (!err)
 		err = fit_all(training);
 	if (!err)
-		err = policy_samples__read(file, lines, TRAIN_FOLDS, POLICY_HORIZON, is_progress,
+		err = policy_samples__read(file, lines, TRAIN_FOLDS, training->horizon, is_progress,
 					   judge_row, training, &second);
 	if (!err)
-		ret_trained->model.margin_cores = errors_quantile(&training->short_of, MARGIN_PART);
+		ret_trained->model.spread_cores =
+			SPREAD_PART * errors_mae(&training->earlier_errors);
 	free(training);
 	return err;
 }
@@ -235,8 +252,8 @@ json_t *policy_train_metrics(const char *file, const struct trained *trained)
 			 trained->facts.horizon, "trained_on", "rows",
 			 (json_int_t)trained->facts.rows_cnt, "from", trained->facts.from, "until",
 			 trained->facts.until, "ridge", trained->facts.ridge, "cross_validation",
-			 tried, "step_cores", trained->step_cores, "margin_cores",
-			 trained->model.margin_cores, "features", weights_json(trained), "held_out",
+			 tried, "step_cores", trained->step_cores, "spread_cores",
+			 trained->model.spread_cores, "features", weights_json(trained), "held_out",
 			 "rows", (json_int_t)trained->held_out[GUESS_MODEL].n, "from",
 			 trained->held_from, "until", trained->held_until, "model",
 			 errors_json(&trained->held_out[GUESS_MODEL]), "keep_present",

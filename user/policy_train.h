@@ -21,7 +21,7 @@
 #define TRAIN_FIRST_TEST 3 /* penalties are tried on folds 3 to 7, each after all before it */
 #define TRAIN_RIDGES 9
 /* Fewer say nothing. */
-#define TRAIN_ROWS_LEAST 60
+#define TRAIN_ROWS_LEAST 30
 
 enum train_guess {
 	GUESS_MODEL = 0,

@@ -42,7 +42,7 @@ static int remove_folder(__attribute__((unused)) void **state)
 /* Says demand_cores, whatever else there is. */
 static struct policy_model model_of_demand(void)
 {
-	struct policy_model model = {.intercept = 1, .margin_cores = 0.25};
+	struct policy_model model = {.intercept = 1, .spread_cores = 0.25};
 
 	for (int i = 0; i < POLICY_FEATURES; i++)
 		model.weights[i] = (struct policy_weight){0, 0, 1, -10, 10};
@@ -88,14 +88,37 @@ PROMISE(demand_is_at_most_hard)
 	CLOSE(x[POLICY_DEMAND], 4.0);
 }
 
-PROMISE(it_says_prediction_and_margin)
+/* The mean of what lies above the quota, of a normal distribution round the prediction. */
+PROMISE(it_says_what_is_needed_given_that_it_is_more_than_there_is)
 {
 	struct policy_model model = model_of_demand();
-	struct policy_answer answer = ask(&model, &seen);
+	struct policy_observation now = seen;
+	struct policy_answer answer = ask(&model, &now);
 
 	assert_int_equal(answer.says, POLICY_SAYS_CORES);
 	CLOSE(answer.predicted_cores, 1.0);
-	CLOSE(answer.cores, 1.25);
+	assert_true(answer.cores > 1.0 && answer.cores < 1.02);
+	now.quota_cores = 1.0;
+	CLOSE(ask(&model, &now).cores, 1.0 + 0.25 * 0.79788456080286541);
+	model.spread_cores = 0;
+	CLOSE(ask(&model, &now).cores, 1.0);
+}
+
+PROMISE(however_far_the_quota_is_beyond_the_prediction_it_says_a_little_more)
+{
+	struct policy_model model = model_of_demand();
+	struct policy_observation now = seen;
+	double before = 1;
+
+	for (now.quota_cores = 1; now.quota_cores < 3.9; now.quota_cores += 0.01) {
+		double cores = ask(&model, &now).cores;
+
+		assert_true(cores > now.quota_cores && cores > before);
+		assert_true(cores < now.quota_cores + 0.2);
+		before = cores;
+	}
+	now.quota_cores = 1e6;
+	CLOSE(ask(&model, &now).cores, 4.0);
 }
 
 PROMISE(it_says_no_more_than_hard_and_no_less_than_nothing)
@@ -105,6 +128,7 @@ PROMISE(it_says_no_more_than_hard_and_no_less_than_nothing)
 	model.intercept = 9;
 	CLOSE(ask(&model, &seen).cores, 4.0);
 	model.intercept = -9;
+	model.spread_cores = 0;
 	CLOSE(ask(&model, &seen).cores, 0.0);
 }
 
@@ -223,7 +247,7 @@ static void refused(const char *from, const char *to, int err, const char *words
 
 PROMISE(a_model_that_was_edited_is_refused)
 {
-	refused("\"margin_cores\": 0.25", "\"margin_cores\": 0.75", -EBADMSG, "checksum");
+	refused("\"spread_cores\": 0.25", "\"spread_cores\": 0.75", -EBADMSG, "checksum");
 }
 
 PROMISE(a_torn_model_is_refused_with_its_line)
@@ -233,7 +257,7 @@ PROMISE(a_torn_model_is_refused_with_its_line)
 
 PROMISE(a_model_of_another_version_is_refused)
 {
-	refused("\"version\": 1", "\"version\": 2", -EPROTO, "another version");
+	refused("\"version\": 2", "\"version\": 1", -EPROTO, "another version");
 	refused("\"sample_schema\": 1", "\"sample_schema\": 9", -EPROTO, "another version");
 }
 
@@ -262,7 +286,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_throttled_half_of_the_time_needs_twice_its_use),
 		cmocka_unit_test(demand_is_at_most_hard),
-		cmocka_unit_test(it_says_prediction_and_margin),
+		cmocka_unit_test(it_says_what_is_needed_given_that_it_is_more_than_there_is),
+		cmocka_unit_test(
+			however_far_the_quota_is_beyond_the_prediction_it_says_a_little_more),
 		cmocka_unit_test(it_says_no_more_than_hard_and_no_less_than_nothing),
 		cmocka_unit_test(without_a_model_it_says_so),
 		cmocka_unit_test(out_of_the_trained_range_it_is_not_trusted_and_names_the_feature),

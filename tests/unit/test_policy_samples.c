@@ -41,13 +41,18 @@ static int remove_file(__attribute__((unused)) void **state)
 	return unlink(file);
 }
 
-static void put_line(FILE *f, int at_s, int quota_us)
+static void put_row(FILE *f, int at_s, int usage_us, int throttled_us, int quota_us)
 {
 	fprintf(f,
 		"{\"schema\":1,\"kind\":\"interval\",\"mono_ns\":%lld,\"interval_ms\":1000,"
-		"\"cpu\":{\"usage_us\":400000,\"periods\":10,\"throttled\":0,\"throttled_us\":0,"
+		"\"cpu\":{\"usage_us\":%d,\"periods\":10,\"throttled\":0,\"throttled_us\":%d,"
 		"\"quota_us\":%d,\"period_us\":100000,\"soft_cores\":0.5,\"hard_cores\":4}}\n",
-		at_s * 1000000000LL, quota_us);
+		at_s * 1000000000LL, usage_us, throttled_us, quota_us);
+}
+
+static void put_line(FILE *f, int at_s, int quota_us)
+{
+	put_row(f, at_s, 400000, 0, quota_us);
 }
 
 /* A line of NULs, which takes no room on the disk. */
@@ -92,6 +97,30 @@ PROMISE(a_row_was_seen_under_the_quota_before_it_but_not_across_a_gap)
 	assert_true(fabs(rows[1].seen.quota_cores - 0.5) < 1e-9);
 	assert_true(fabs(rows[2].seen.quota_cores - 2) < 1e-9);
 	assert_true(fabs(rows[3].seen.quota_cores - 2) < 1e-9);
+}
+
+/* Nothing of the throttled interval itself but what came of it: the model is asked within it. */
+PROMISE(what_is_learnt_from_is_what_was_seen_before_a_throttle)
+{
+	FILE *f = fopen(file, "w");
+
+	put_row(f, 1, 300000, 0, 50000);
+	put_row(f, 2, 400000, 0, 50000);
+	/* Answered within its period: the kernel counts the time and no period. */
+	put_row(f, 3, 600000, 1000, 100000);
+	put_row(f, 4, 900000, 0, 100000);
+	put_row(f, 5, 200000, 0, 100000);
+	put_row(f, 100, 200000, 5000, 100000);
+	fclose(f);
+	cnt = 0;
+	assert_int_equal(policy_samples__read(file, 0, 1, 2, false, take_row, NULL, &seen), 0);
+	assert_int_equal(cnt, 1);
+	assert_true(fabs(rows[0].x[POLICY_USAGE] - 0.4) < 1e-9);
+	assert_true(fabs(rows[0].x[POLICY_TREND] - 0.1) < 1e-9);
+	assert_true(fabs(rows[0].then_cores - 0.5) < 1e-9);
+	assert_true(fabs(rows[0].peak_cores - 0.9) < 1e-9);
+	assert_int_equal(seen.dropped[DROP_NOT_THROTTLED], 3);
+	assert_int_equal(seen.dropped[DROP_NO_FUTURE], 2); /* before the gap, and the last */
 }
 
 PROMISE(a_line_of_any_length_costs_no_memory_and_the_next_is_read)
@@ -160,14 +189,31 @@ PROMISE(intervals_that_are_no_whole_periods_take_as_long_as_they_took)
 	assert_true(fabs(sim.result.used_s - 5.5) < 1e-6);
 }
 
+/* So does the kernel: a throttle that was answered within its period is time, and no period. */
+PROMISE(an_answered_throttle_is_counted_in_time_alone)
+{
+	struct sim_rule rule = {
+		.soft_cores = 1, .hard_cores = 2, .step_cores = 1, .reaction_s = 0.001};
+	struct sim sim;
+
+	sim__begin(&sim, &rule, POLICY_HEURISTIC, NULL);
+	sim__run(&sim, 0.1, 1.5, NULL);
+	assert_true(sim.result.throttled_s > 0);
+	assert_true(sim.result.throttled_periods == 0);
+	sim__run(&sim, 0.1, 4, NULL);
+	assert_true(sim.result.throttled_periods == 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_row_was_seen_under_the_quota_before_it_but_not_across_a_gap),
+		cmocka_unit_test(what_is_learnt_from_is_what_was_seen_before_a_throttle),
 		cmocka_unit_test(a_line_of_any_length_costs_no_memory_and_the_next_is_read),
 		cmocka_unit_test(a_journal_with_such_a_line_is_read_as_well),
 		cmocka_unit_test(a_line_has_its_length_and_as_much_of_it_as_there_is_room_for),
 		cmocka_unit_test(intervals_that_are_no_whole_periods_take_as_long_as_they_took),
+		cmocka_unit_test(an_answered_throttle_is_counted_in_time_alone),
 	};
 
 	return cmocka_run_group_tests_name("policy_samples", tests, make_file, remove_file);

@@ -56,10 +56,24 @@ static FILE *begin(void)
 	return fopen(file, "w");
 }
 
+static double throttled(int i)
+{
+	return wave(i, 2) > 0.3 ? 0.1 : 0;
+}
+
+static int calm_rows(int from, int to)
+{
+	int cnt = 0;
+
+	for (int i = from; i < to; i++)
+		cnt += !(throttled(i) > 0);
+	return cnt;
+}
+
 static void write_rows(FILE *f, int from, int cnt)
 {
 	for (int i = from; i < from + cnt; i++)
-		put_line(f, i, 0.2 + wave(i, 1), wave(i, 2) > 0.9 ? 0.1 : 0, "4");
+		put_line(f, i, 0.2 + wave(i, 1), throttled(i), "4");
 }
 
 static int train(void)
@@ -210,12 +224,14 @@ PROMISE(a_model_is_better_than_keeping_what_there_is)
 	assert_int_equal(train(), 0);
 	assert_true(errors_mae(&trained.held_out[GUESS_MODEL]) <
 		    errors_mae(&trained.held_out[GUESS_KEEP]));
-	assert_true(trained.model.margin_cores > 0);
+	assert_true(trained.model.spread_cores > 0);
 	/* All are counted: used, waiting at the end, or round the folds' borders. */
-	assert_int_equal(trained.read.row_cnt + dropped(DROP_NO_FUTURE) + dropped(DROP_SPANS_FOLDS),
+	assert_int_equal(trained.read.row_cnt + dropped(DROP_NO_FUTURE) +
+				 dropped(DROP_SPANS_FOLDS) + dropped(DROP_NOT_THROTTLED),
 			 2000);
-	assert_int_equal(dropped(DROP_NO_FUTURE), POLICY_HORIZON);
-	assert_int_equal(dropped(DROP_SPANS_FOLDS), (TRAIN_FOLDS - 1) * POLICY_HORIZON);
+	assert_int_equal(dropped(DROP_NOT_THROTTLED), calm_rows(1, 2000));
+	assert_in_range(dropped(DROP_NO_FUTURE), 1, POLICY_HORIZON);
+	assert_in_range(dropped(DROP_SPANS_FOLDS), 1, (TRAIN_FOLDS - 1) * POLICY_HORIZON);
 }
 
 PROMISE(constant_columns_get_no_weight)
@@ -237,8 +253,8 @@ PROMISE(rows_that_are_all_the_same_say_their_mean)
 	for (int i = 0; i < 300; i++)
 		fprintf(f,
 			"{\"schema\":1,\"kind\":\"interval\",\"mono_ns\":%lld,\"interval_ms\":1000,"
-			"\"cpu\":{\"usage_us\":700000,\"periods\":10,\"throttled\":0,"
-			"\"throttled_us\":0,\"quota_us\":100000,\"period_us\":100000,"
+			"\"cpu\":{\"usage_us\":630000,\"periods\":10,\"throttled\":1,"
+			"\"throttled_us\":100000,\"quota_us\":100000,\"period_us\":100000,"
 			"\"soft_cores\":0.5,\"hard_cores\":2}}\n",
 			(i + 1) * 1000000000LL);
 	fclose(f);
@@ -298,7 +314,10 @@ PROMISE(rows_on_both_sides_of_a_gap_do_not_follow_on_each_other)
 	write_rows(f, 1000, 200);
 	fclose(f);
 	assert_int_equal(train(), 0);
-	assert_int_equal(dropped(DROP_NO_FUTURE), 2 * POLICY_HORIZON);
+	assert_int_equal(trained.read.row_cnt + dropped(DROP_NO_FUTURE) +
+				 dropped(DROP_SPANS_FOLDS) + dropped(DROP_NOT_THROTTLED),
+			 400);
+	assert_int_equal(dropped(DROP_NOT_THROTTLED), calm_rows(1, 200) + calm_rows(1001, 1200));
 }
 
 /* What is freed is used again: AddressSanitizer would keep it, and look like growth. */
