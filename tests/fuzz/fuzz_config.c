@@ -36,7 +36,8 @@ static void check_target(const struct target_config *target)
 	const struct memory_config *memory = &target->memory;
 
 	expect(target->kind >= TARGET_CGROUP && target->kind <= TARGET_TREE &&
-		       target->kind != TARGET_ALL_FINITE, "a target has a kind");
+		       target->kind != TARGET_ALL_FINITE,
+	       "a target has a kind");
 	expect(target->match && target->match[0], "a target has a match");
 	expect(target->name[0] && memchr(target->name, 0, sizeof(target->name)),
 	       "a target has a name");

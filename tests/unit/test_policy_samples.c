@@ -139,6 +139,27 @@ PROMISE(a_line_of_any_length_costs_no_memory_and_the_next_is_read)
 	assert_true(peak_kib() - before < LONG_LINE / 1024 / 4);
 }
 
+/* Standard error goes to a file for a moment. */
+PROMISE(a_long_file_shows_how_far_it_was_read)
+{
+	char name[] = "/tmp/cgbpf-said-XXXXXX", said[64] = "";
+	int err_fd = dup(STDERR_FILENO), to_fd = mkstemp(name);
+	FILE *f = fopen(file, "w");
+
+	unlink(name);
+	put_long_line(f);
+	put_line(f, 1, 50000);
+	fclose(f);
+	cnt = 0;
+	dup2(to_fd, STDERR_FILENO);
+	assert_int_equal(policy_samples__read(file, 0, 1, 0, true, take_row, NULL, &seen), 0);
+	dup2(err_fd, STDERR_FILENO);
+	assert_true(pread(to_fd, said, sizeof(said) - 1, 0) > 0);
+	assert_string_equal(said, "read 64 of 64 MiB\n");
+	close(to_fd);
+	close(err_fd);
+}
+
 PROMISE(a_journal_with_such_a_line_is_read_as_well)
 {
 	FILE *f = fopen(file, "w");
@@ -210,6 +231,7 @@ int main(void)
 		cmocka_unit_test(a_row_was_seen_under_the_quota_before_it_but_not_across_a_gap),
 		cmocka_unit_test(what_is_learnt_from_is_what_was_seen_before_a_throttle),
 		cmocka_unit_test(a_line_of_any_length_costs_no_memory_and_the_next_is_read),
+		cmocka_unit_test(a_long_file_shows_how_far_it_was_read),
 		cmocka_unit_test(a_journal_with_such_a_line_is_read_as_well),
 		cmocka_unit_test(a_line_has_its_length_and_as_much_of_it_as_there_is_room_for),
 		cmocka_unit_test(intervals_that_are_no_whole_periods_take_as_long_as_they_took),
