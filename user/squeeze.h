@@ -124,7 +124,7 @@ int squeeze_look(int dir_fd, struct squeeze_look *ret_look);
 
 /*
  * squeeze_log.c: the kernel's log from now on. Lines of an OOM report are held until the report
- * names the cgroup whose limit it was.
+ * names the cgroup whose limit it was; where the kernel leaves that out, the record's kills tell.
  */
 struct squeeze_log;
 int squeeze_log__open(struct squeeze_log **ret_log);

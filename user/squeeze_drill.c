@@ -95,8 +95,8 @@ static void wait_until(struct drill *drill, uint64_t until_ns)
 		read_again(drill->fds[FROM_MEMORY].fd);
 	if (drill->fds[FROM_CGROUP].revents)
 		read_again(drill->fds[FROM_CGROUP].fd);
-	if (drill->fds[FROM_KILLS].revents)
-		squeeze_witness__take(drill->witness);
+	/* In any case, and first: the log is told apart by who was killed. */
+	squeeze_witness__take(drill->witness);
 	if (drill->fds[FROM_LOG].revents & POLLIN)
 		squeeze_log__take(drill->log, drill->target->path, drill->record);
 	else if (drill->fds[FROM_LOG].revents)

@@ -21,7 +21,7 @@
  * A report (dump_header() and __oom_kill_process() in mm/oom_kill.c) begins with "NAME invoked
  * oom-killer", names the limit's owner at "oom-kill:…oom_memcg=PATH", and ends with "Killed
  * process PID". Where the kernel leaves out the head (it limits how often it says it), the line
- * with oom_memcg is missing too, and the last one's owner counts.
+ * with oom_memcg is missing too: then the witness's word on the victim counts, or the last owner.
  */
 struct squeeze_log {
 	int fd;
@@ -108,10 +108,19 @@ static bool is_reaped(const struct squeeze_log *log, const char *line)
 	return false;
 }
 
+static bool is_victim(const struct squeeze_record *record, unsigned long pid)
+{
+	for (size_t i = 0; i < record->kill_cnt; i++)
+		if (record->kills[i].victim_pid == pid)
+			return true;
+	return false;
+}
+
 void squeeze_log__feed(struct squeeze_log *log, const char *path, const char *text,
 		       struct squeeze_record *record)
 {
-	const char *killed;
+	const char *killed = strstr(text, "Killed process ");
+	unsigned long pid = killed ? strtoul(killed + strlen("Killed process "), NULL, 10) : 0;
 
 	if (strstr(text, " invoked oom-killer: ")) {
 		free(log->head);
@@ -125,10 +134,9 @@ void squeeze_log__feed(struct squeeze_log *log, const char *path, const char *te
 			keep(record, text);
 		free(log->head);
 		log->head = NULL;
-	} else if ((killed = strstr(text, "Killed process ")) && log->is_ours) {
+	} else if (killed && (log->is_ours || is_victim(record, pid))) {
 		keep(record, text);
-		log->victims[log->victim_cnt++ % MAX_VICTIMS] =
-			strtoul(killed + strlen("Killed process "), NULL, 10);
+		log->victims[log->victim_cnt++ % MAX_VICTIMS] = pid;
 		if (log->victim_cnt == MAX_VICTIMS)
 			log->victim_cnt = 0;
 	} else if (is_reaped(log, text) || (log->is_ours && strstr(text, "memory.oom.group"))) {

@@ -183,6 +183,24 @@ PROMISE(two_reports_in_turn_are_told_apart)
 	assert_int_equal(lines_kept("/x", lines, 6), 3);
 }
 
+/* Of many kills in a few seconds the kernel leaves out the heads (oom_kill_process()). */
+PROMISE(a_victim_that_the_witness_named_needs_no_head)
+{
+	struct squeeze_record record = {};
+	struct squeeze_log *log = NULL;
+
+	record.kills = calloc(1, sizeof(*record.kills));
+	record.kills[0].victim_pid = 7;
+	assert_int_equal(squeeze_log__new(-1, &log), 0);
+	squeeze_log__feed(log, "/x", KILLED, &record);
+	record.kill_cnt = 1;
+	squeeze_log__feed(log, "/x", KILLED, &record);
+	squeeze_log__feed(log, "/x", REAPED, &record);
+	squeeze_log__close(log);
+	assert_int_equal(record.log_cnt, 2);
+	squeeze_record__free(&record);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +218,7 @@ int main(void)
 		cmocka_unit_test(a_report_of_another_limit_is_left_out),
 		cmocka_unit_test(a_limit_below_belongs_to_it),
 		cmocka_unit_test(two_reports_in_turn_are_told_apart),
+		cmocka_unit_test(a_victim_that_the_witness_named_needs_no_head),
 	};
 
 	return cmocka_run_group_tests_name("squeeze", tests, NULL, NULL);
