@@ -17,7 +17,7 @@ static const struct {
 	[REASON_ABOVE_HARD] = {"above_hard", "in use above hard: the limit is left as it is"},
 	[REASON_CACHE] = {"cache", "what fills it is page cache, which reclaim can take"},
 	[REASON_HARD_LIMIT] = {"hard_limit", "the hard limit is reached"},
-	[REASON_PARENT_BINDS] = {"parent_binds", "a tighter ancestor binds: raising helps nobody"},
+	[REASON_PARENT_BINDS] = {"parent_binds", "a tighter ancestor binds: it has no more to give"},
 	[REASON_NO_HEADROOM] = {"no_headroom", "the machine has nothing above its reserve"},
 	[REASON_CHILD_NEEDS] = {"child_needs", "a cgroup below it needs the room"},
 	[REASON_CALM] = {"calm", "not needed for return_after"},
