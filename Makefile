@@ -30,7 +30,8 @@ USER_OBJ := $(USER_SRC:%.c=$(BUILD)/%.o)
 LIB_OBJ := $(filter-out $(BUILD)/user/main.o,$(USER_OBJ))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 LAB := $(patsubst bench/workloads/%.c,$(BUILD)/lab/%,$(wildcard bench/workloads/*.c))
-TOOLS := $(patsubst tests/fixtures/%.c,$(BUILD)/%,$(wildcard tests/fixtures/*.c)) $(LAB) \
+TOOLS := $(patsubst tests/fixtures/%.c,$(BUILD)/%,$(filter-out %.bpf.c,$(wildcard tests/fixtures/*.c))) \
+	$(BUILD)/small_ledger.bpf.o $(LAB) \
 	$(patsubst bench/%.c,$(BUILD)/bench/%,$(filter-out %.bpf.c,$(wildcard bench/*.c)))
 
 say = @printf '  %-2s %s\n' $(1) $(2)
@@ -95,6 +96,11 @@ $(BUILD)/%: tests/fixtures/%.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -o $@ $< -lpthread
+
+$(BUILD)/small_ledger.bpf.o: tests/fixtures/small_ledger.bpf.c
+	$(call say,BC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 $(BUILD)/bench/%.bpf.o: bench/%.bpf.c
 	$(call say,BC,$<)

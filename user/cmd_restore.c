@@ -56,7 +56,9 @@ static int restore(bool is_forced)
 		return EXIT_DONE;
 	}
 	if (err) {
-		log_error("restore: " CGBPF_PIN_LEDGER ": %s", strerror(-err));
+		log_error("restore: " CGBPF_PIN_LEDGER ": %s",
+			  err == -EINVAL ? "another version wrote it, and only that one can read it"
+					 : strerror(-err));
 		close(root_fd);
 		return err == -EINVAL ? EXIT_CANNOT : EXIT_FAILED;
 	}

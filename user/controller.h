@@ -25,6 +25,7 @@
 
 struct summary {
 	uint64_t raised_cnt, returned_cnt, refused_cnt, kill_cnt, foreign_cnt, lost_cnt;
+	uint64_t no_room_cnt; /* cgroups passed over because a table was full */
 	uint64_t given_bytes;
 	uint64_t slowest_ns; /* kernel event to limit effective */
 };
@@ -98,6 +99,9 @@ bool govern__is_any(const struct group *group);
 bool govern__is_spared(int fd);
 /* What an explicit target cannot be governed for is worth a line; what a glob meets is not. */
 void govern__pass_over(const struct target_config *target, const char *path, const char *why);
+/* The same for a negative errno. That a table is full is told of every target, and counted. */
+void govern__fail(struct controller *controller, const struct target_config *target,
+		  const char *path, int err);
 
 /*
  * One resource of a group each, in a room of its own. *__govern adds it where TARGET wants it and

@@ -301,7 +301,7 @@ void cpu__govern(struct controller *controller, struct group *group,
 				  "it has no cpu controller (+cpu in its parent's "
 				  "cgroup.subtree_control)");
 	else if (!cgfs_is_gone(err))
-		govern__pass_over(target, group->path, strerror(-err));
+		govern__fail(controller, target, group->path, err);
 	if (group->cpu)
 		leave(controller, group);
 	else

@@ -43,6 +43,8 @@ static const struct {
 	[REASON_NOT_LESS_THROTTLED] = {"not_less_throttled", "it is throttled no less than before"},
 	[REASON_NOT_TRUSTED] = {"not_trusted",
 				"throttled; the model never saw the like of it: a step"},
+	[REASON_TABLE_FULL] = {"table_full",
+			       "no room for it or its original: too many are governed"},
 	[REASON_DEVICE_GONE] = {"device_gone", "the device is gone"},
 	[REASON_REPAID] = {"repaid", "what it lent came back"},
 	[REASON_LENT] = {"lent", "not in use here, needed there"},

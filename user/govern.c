@@ -11,9 +11,7 @@
 
 #include "user/cgfs.h"
 #include "user/controller.h"
-#include "user/log.h"
 #include "user/observe.h"
-#include "user/text.h"
 
 /* A folder is announced just before it can be opened (cgroup_mkdir() in kernel/cgroup/cgroup.c). */
 #define OPEN_TRIES 6
@@ -94,17 +92,6 @@ int govern__enter(struct controller *controller, struct group *group)
 	return err;
 }
 
-/* What an explicit target cannot be governed for is worth a line; what a glob meets on its way is
- * not. */
-void govern__pass_over(const struct target_config *target, const char *path, const char *why)
-{
-	char shown[256];
-
-	if (target->kind != TARGET_ALL_FINITE)
-		log_warning("%s: not governed: %s",
-			    text_escape(path, strlen(path), shown, sizeof(shown)), why);
-}
-
 bool govern__is_any(const struct group *group)
 {
 	return group->has_memory || group->cpu || group->io || group->has_priority;
@@ -168,7 +155,7 @@ int govern__consider(struct controller *controller, int dir_fd, const char *path
 	if (is_new)
 		group = group_of(target, id, path, dir_fd, made_ns);
 	if (!group) {
-		govern__pass_over(target, path, strerror(errno));
+		govern__fail(controller, target, path, -errno);
 		return 0;
 	}
 	if (controller->is_observing)

@@ -202,7 +202,7 @@ void memory__govern(struct controller *controller, struct group *group,
 		restore__key(&controller->apply, controller->root_fd, &key, &limit);
 	}
 	if (!cgfs_is_gone(err))
-		govern__pass_over(target, group->path, strerror(-err));
+		govern__fail(controller, target, group->path, err);
 }
 
 /* Back to its original, and let go. */

@@ -224,7 +224,7 @@ static const char *why(const struct group *group, int err)
 		return "io.max has no limit there, and no soft is given";
 	if (err == -ENXIO)
 		return "the device is gone";
-	return cgfs_is_gone(err) ? NULL : strerror(-err);
+	return NULL;
 }
 
 void io__govern(struct controller *controller, struct group *group,
@@ -251,6 +251,8 @@ void io__govern(struct controller *controller, struct group *group,
 		return;
 	if (why(group, err))
 		govern__pass_over(target, group->path, why(group, err));
+	else if (!cgfs_is_gone(err))
+		govern__fail(controller, target, group->path, err);
 	if (group->io)
 		leave(controller, group);
 	else

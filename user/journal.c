@@ -50,6 +50,7 @@ static const char *const event_names[JOURNAL_EVENT_MAX] = {
 	[JOURNAL_ML_ADJUSTMENT] = "ml_adjustment",
 	[JOURNAL_ML_EFFECTIVE] = "ml_effective",
 	[JOURNAL_ML_NO_IMPROVEMENT] = "ml_no_improvement",
+	[JOURNAL_NOT_GOVERNED] = "not_governed",
 	[JOURNAL_CPU_THROTTLED] = "cpu_throttled",
 	[JOURNAL_IO_THROTTLED] = "io_throttled",
 };

@@ -37,6 +37,7 @@ enum journal_event {
 	JOURNAL_ML_ADJUSTMENT = 24,
 	JOURNAL_ML_EFFECTIVE = 25,
 	JOURNAL_ML_NO_IMPROVEMENT = 26,
+	JOURNAL_NOT_GOVERNED = 27, /* there was no room for it */
 	JOURNAL_EVENT_MAX
 };
 
@@ -100,7 +101,7 @@ struct journal_record {
 	const char *answer; /* "obey", "reassert", "adopt" */
 	const struct journal_pressure *pressure; /* psi_spike; borrowed; NULL: none */
 	const struct advice *advice; /* "ml"; borrowed; NULL: none */
-	/* events_lost, started, stopped */
+	/* events_lost, not_governed, started, stopped */
 	uint64_t count;
 	bool has_count;
 };

@@ -53,11 +53,20 @@ static bool has_lock(int map_fd)
 	return bpf_map_lookup_elem_flags(map_fd, &none, &entry, BPF_F_LOCK) == -ENOENT;
 }
 
+/* What another version wrote, only that version can read. */
+static int refuse_others(void *context, const struct cgbpf_ledger_key *key,
+			 const struct cgbpf_ledger_entry *entry)
+{
+	(void)context;
+	(void)key;
+	return entry->version == CGBPF_ABI_VERSION ? 0 : -EINVAL;
+}
+
 int ledger__open_pinned(int *ret_map_fd)
 {
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info);
-	int fd = bpf_obj_get(CGBPF_PIN_LEDGER);
+	int fd = bpf_obj_get(CGBPF_PIN_LEDGER), err;
 
 	if (fd < 0)
 		return fd;
@@ -66,6 +75,11 @@ int ledger__open_pinned(int *ret_map_fd)
 	    info.value_size != sizeof(struct cgbpf_ledger_entry) || !has_lock(fd)) {
 		close(fd);
 		return -EINVAL;
+	}
+	err = ledger__each(fd, refuse_others, NULL);
+	if (err) {
+		close(fd);
+		return err;
 	}
 	*ret_map_fd = fd;
 	return 0;

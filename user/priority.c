@@ -193,9 +193,10 @@ void priority__govern(struct controller *controller, struct group *group,
 	group->has_priority = false;
 	govern__set_rule(controller, group);
 	put_back(controller, group);
-	if (!cgfs_is_gone(err) || !faccessat(group->dir_fd, "cgroup.procs", F_OK, 0))
-		govern__pass_over(target, group->path,
-				  cgfs_is_gone(err) ? "it has no cpu controller" : strerror(-err));
+	if (!cgfs_is_gone(err))
+		govern__fail(controller, target, group->path, err);
+	else if (!faccessat(group->dir_fd, "cgroup.procs", F_OK, 0))
+		govern__pass_over(target, group->path, "it has no cpu controller");
 }
 
 static bool is_same(const struct priority_config *a, const struct priority_config *b)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bpf/abi.h"
@@ -33,6 +35,30 @@ void protect_self(void)
 	 * stays once touched. */
 	if (mlockall(MCL_CURRENT) < 0 || mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
 		log_warning("memory is not locked (CAP_IPC_LOCK): %s, ignoring", strerror(errno));
+}
+
+/*
+ * Files of cgroups that belong to somebody else, cgroups opened by id, other tasks' priorities,
+ * memory that is touched later, watches on pressure (psi_trigger_create() in kernel/sched/psi.c).
+ */
+#define KEPT                                                                                       \
+	(1U << CAP_DAC_OVERRIDE | 1U << CAP_DAC_READ_SEARCH | 1U << CAP_SYS_NICE |                 \
+	 1U << CAP_IPC_LOCK | 1U << CAP_SYS_RESOURCE)
+
+void protect_drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+
+	if (syscall(SYS_capget, &header, data) == 0) {
+		data[0].effective &= KEPT;
+		data[0].permitted &= KEPT;
+		data[0].inheritable &= KEPT;
+		memset(&data[1], 0, sizeof(data[1]));
+		if (syscall(SYS_capset, &header, data) == 0)
+			return;
+	}
+	log_warning("capabilities are not dropped: %s, ignoring", strerror(errno));
 }
 
 void protect_descriptors(void)

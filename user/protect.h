@@ -9,6 +9,8 @@
 /* Locks memory as it is touched, and asks to be killed last. What cannot be had is said, and gone
  * without. */
 void protect_self(void);
+/* Of the calling thread: what only loading the programs needed. */
+void protect_drop_capabilities(void);
 /* As many descriptors as governing needs: two a cgroup. */
 void protect_descriptors(void);
 

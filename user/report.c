@@ -79,6 +79,7 @@ static void line(const struct journal_record *record)
 	case JOURNAL_EVENTS_LOST:
 	case JOURNAL_BLIND:
 	case JOURNAL_WRITE_FAILED:
+	case JOURNAL_NOT_GOVERNED:
 		log_warning("%s: %s%s%s", event, name, *name ? ": " : "",
 			    reason_of(record) ? reason_of(record) : "");
 		break;
@@ -271,4 +272,7 @@ void report_summary(const struct controller *controller)
 		 units_format_duration(summary->slowest_ns, slowest, sizeof(slowest)),
 		 stats->hold_cnt,
 		 units_format_duration(stats->hold_longest_ns, held, sizeof(held)));
+	if (summary->no_room_cnt)
+		log_info("summary: %" PRIu64 " times there was no room to govern a cgroup",
+			 summary->no_room_cnt);
 }

@@ -23,6 +23,7 @@
 #include "user/cgfs.h"
 #include "user/log.h"
 #include "user/observe.h"
+#include "user/protect.h"
 
 #define HEARTBEAT_SECONDS 5
 /* Below interrupt threads, above everything that computes. */
@@ -90,6 +91,7 @@ static void *rescuer(void *context)
 		wanted.data.fd = fds[i];
 		epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fds[i], &wanted);
 	}
+	protect_drop_capabilities();
 	loader__set_rescuer(rescue->answerer->loader, gettid());
 	beat(rescue);
 	for (;;) {

@@ -136,6 +136,36 @@ static int cannot(const struct features *features, const struct config *config)
 	return EXIT_CANNOT;
 }
 
+/* What a target asks for by name and this kernel has no event for. */
+static void tell_lost(const struct controller *controller)
+{
+	const bool *has = controller->features.has;
+	bool is_cpu = false, is_io = false, is_priority = false;
+	struct {
+		const bool *is_wanted;
+		enum feature feature;
+		bool is_there;
+	} wants[] = {
+		{&is_cpu, FEATURE_CPU_THROTTLE, has[FEATURE_CPU_THROTTLE]},
+		{&is_io, FEATURE_IO_THROTTLE,
+		 has[FEATURE_IO_THROTTLE] || has[FEATURE_IO_THROTTLE_OLDER]},
+		{&is_priority, FEATURE_TASKS, has[FEATURE_TASKS]},
+	};
+
+	for (size_t i = 0; i < controller->config.targets_cnt; i++) {
+		const struct target_config *target = &controller->config.targets[i];
+
+		is_cpu |= target->cpu.is_given && target->cpu.mode == CPU_MODE_QUOTA;
+		is_io |= target->io.is_given;
+		is_priority |= target->priority.is_given;
+	}
+	for (size_t i = 0; i < sizeof(wants) / sizeof(*wants); i++)
+		if (*wants[i].is_wanted && !wants[i].is_there)
+			log_warning("%s: %s is missing, ignoring",
+				    feature_row(wants[i].feature)->lost,
+				    feature_row(wants[i].feature)->what);
+}
+
 static int load(struct controller *controller)
 {
 	const char *program = "";
@@ -186,6 +216,7 @@ static int start(struct controller *controller, const struct run_options *option
 		log_error("run: samples %s: %s", options->samples_file, strerror(-err));
 		return EXIT_FAILED;
 	}
+	tell_lost(controller);
 	err = load(controller);
 	if (err)
 		return err;
@@ -219,6 +250,7 @@ static int start(struct controller *controller, const struct run_options *option
 	if (err)
 		log_warning("not every cgroup could be looked at: %s, ignoring", strerror(-err));
 	learn__start(controller, &controller->learn);
+	protect_drop_capabilities();
 	donors__rank(controller);
 	record.count = controller->groups.cnt;
 	report(controller, &record);

@@ -53,6 +53,31 @@ AS_NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 		"${IN_MOUNTS[@]}" 'mount --bind /dev/null /sys/kernel/btf/vmlinux' "${RUN[@]}"
 }
 
+# without_function NAME: a script for IN_MOUNTS after which the kernel's types name it otherwise.
+without_function() {
+	sed "s/\\x00$1\\x00/\\x00${1%?}X\\x00/" /sys/kernel/btf/vmlinux >"$LIVE_DIR/btf"
+	! cmp -s "$LIVE_DIR/btf" /sys/kernel/btf/vmlinux || fail "no function $1 in this kernel"
+	echo "mount --bind '$LIVE_DIR/btf' /sys/kernel/btf/vmlinux"
+}
+
+@test "without a function that all depends on, run ends with 3 and names it" {
+	refused 3 'function mem_cgroup_out_of_memory is missing' \
+		"${IN_MOUNTS[@]}" "$(without_function mem_cgroup_out_of_memory)" "${RUN[@]}"
+}
+
+@test "without a function that only CPU quotas need, the loss is told and the rest is served" {
+	printf '    cpu: { soft: 0.5, hard: 1 }\n' >>"$CONFIG"
+	printf '#!/bin/bash\nexec unshare --mount --propagation private bash -ec %q "$@"\n' \
+		"$(without_function throttle_cfs_rq); exec $CGBPF \"\$0\" \"\$@\"" >"$LIVE_DIR/lacking"
+	chmod +x "$LIVE_DIR/lacking"
+	CGBPF=$LIVE_DIR/lacking start_cgbpf -c "$CONFIG"
+	assert_said 'CPU quotas are not raised: function throttle_cfs_rq is missing'
+	! bpftool -j prog show | jq -e 'any(.[]; .name == "on_throttle")' >/dev/null || fail "it is loaded"
+	lives "$WEB" touch --bytes 40M
+	stop_cgbpf TERM
+	assert_limit "$WEB" 64M
+}
+
 @test "without bpffs, run ends with 3 and says how to mount it" {
 	refused 3 'bpffs .*is missing.*mount -t bpf' \
 		"${IN_MOUNTS[@]}" 'mount -t tmpfs tmpfs /sys/fs/bpf' "${RUN[@]}"

@@ -138,6 +138,34 @@ run_traced() {
 	assert_nothing_pinned
 }
 
+# set_version NUMBER: of every entry of the ledger; it follows the lock.
+set_version() {
+	bpftool -j map dump pinned "$PIN_DIR/ledger" | jq -r --arg version "$1" \
+		'.[] | (.key | join(" ")) + ";" + (.value | .[4] = $version | join(" "))' >"$LIVE_DIR/entries"
+	while IFS=';' read -r key value; do
+		# shellcheck disable=SC2086 # words
+		bpftool map update pinned "$PIN_DIR/ledger" key $key value $value
+	done <"$LIVE_DIR/entries"
+}
+
+@test "what another version left is refused by run and restore, and there for that version" {
+	local status=0
+	start_cgbpf -c "$CONFIG"
+	crash_cgbpf
+	set_version 0x63
+	timeout "$DEADLINE" "$CGBPF" run -c "$CONFIG" >"$LIVE_DIR/said" 2>&1 3>&- || status=$?
+	assert_equal "$status" 3 "exit status of run"
+	grep -q 'pinned by another version' "$LIVE_DIR/said"
+	status=0
+	restore || status=$?
+	assert_equal "$status" 3 "exit status of restore"
+	grep -q 'another version wrote it' "$LIVE_DIR/restored"
+	assert_limit "$WEB" 16M
+	set_version 0x01
+	restore
+	assert_originals
+}
+
 @test "restore is refused while a controller runs" {
 	start_cgbpf -c "$CONFIG"
 	! restore || fail "it restored"

@@ -27,18 +27,26 @@ is_governed_cnt() {
 	(($(governed_cnt) == $1))
 }
 
+resident_kb() {
+	awk '$1 == "VmRSS:" { print $2 }' "/proc/$CGBPF_PID/status"
+}
+
 # bats test_tags=core
 @test "records lost while it stood still are counted, and what they told of is found" {
+	local before
 	write_config "$(path_of "$MANY")/*" 16M 32M
 	start_cgbpf -c "$CONFIG"
 	pause_cgbpf
 	# More than the ring of 256 KiB holds.
 	"$MKDIRS" "$MANY" many 2200
 	rmdir "$MANY"/m1 "$MANY"/m2
+	before=$(resident_kb)
 	resume_cgbpf
 	wait_journal '.event == "events_lost" and .count > 0' >/dev/null
 	wait_for "$DEADLINE" is_governed_cnt 2198
 	assert_equal "$(cat "$MANY"/m*/memory.max | grep -cx 16777216)" 2198 "cgroups at their soft"
+	# About 1 KiB a cgroup, its names and two descriptors among it.
+	(($(resident_kb) - before < 2 * 2198)) || fail "resident: $before kB, then $(resident_kb) kB"
 	stop_cgbpf TERM
 	assert_equal "$(cat "$MANY"/m*/memory.max | grep -cx max)" 2198 "cgroups as they were"
 }
@@ -73,6 +81,30 @@ is_governed_cnt() {
 	# Two descriptors a governed cgroup: all closed.
 	(($(find "/proc/$CGBPF_PID/fd" -type l -lname '*/many/*' | wc -l) == 0)) || fail "descriptors left"
 	stop_cgbpf TERM
+}
+
+@test "a cgroup for which there is no room is left as it is, told and counted, and the others are served" {
+	local web=$TEST_CGROUP/web
+	mkdir "$web"
+	bpftool prog loadall build/small_ledger.bpf.o "$PIN_DIR.none" pinmaps "$PIN_DIR"
+	"$MKDIRS" "$MANY" many 10
+	write_targets <<-END
+		  - { name: web, cgroup: "$(path_of "$web")", memory: { soft: 16M, hard: 64M } }
+		  - { name: many, cgroup: "$(path_of "$MANY")/*", memory: { soft: 16M, hard: 32M } }
+	END
+	start_cgbpf -c "$CONFIG"
+	assert_said 'governing 8 '
+	assert_said 'no room for it'
+	assert_journal '.event == "not_governed" and .reason == "table_full" and .count > 0'
+	assert_equal "$(cat "$web/memory.max" "$MANY"/m*/memory.max | grep -cx max)" 3 "cgroups as they were"
+	# One that goes makes room for one that comes.
+	rmdir "$(grep -lx 16777216 "$MANY"/m*/memory.max | head -n 1 | xargs dirname)"
+	wait_journal '.event == "cgroup_gone"' >/dev/null
+	mkdir "$MANY/later"
+	wait_limit "$MANY/later" 16M
+	stop_cgbpf TERM
+	assert_said '[0-9]+ times there was no room'
+	assert_equal "$(cat "$web/memory.max" "$MANY"/*/memory.max | grep -cx max)" 11 "cgroups as they were"
 }
 
 # start_traced FILE INJECTION: cgbpf under strace, which spoils writes to FILE; strace counts them thread by thread.

@@ -29,6 +29,24 @@ status_of() {
 	[[ $policies == *0:0* ]] || fail "no ordinary thread: $policies"
 }
 
+@test "once it governs, it can load no program any more, and still answers" {
+	local task
+	start_cgbpf -c "$CONFIG"
+	for task in "/proc/$CGBPF_PID/task"/*/status; do
+		# CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF (include/uapi/linux/capability.h).
+		awk '$1 ~ /^Cap(Eff|Prm)/ { print $2 }' "$task" | while read -r set; do
+			((!(0x$set & (1 << 21 | 1 << 38 | 1 << 39)))) || fail "capabilities: $set"
+		done
+	done
+	lives "$WEB" touch --bytes 40M
+	make_cgroup later >/dev/null
+	write_config "$(path_of "$TEST_CGROUP")/*" 16M 64M
+	kill -HUP "$CGBPF_PID"
+	wait_limit "$TEST_CGROUP/later" 16M
+	stop_cgbpf TERM
+	assert_limit "$WEB" 16M
+}
+
 # bats test_tags=core
 @test "with the whole machine out of memory, it lives and still answers" {
 	local total hog hogs=()
