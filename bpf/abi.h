@@ -50,6 +50,7 @@ enum cgbpf_knob {
 	CGBPF_KNOB_TASK_CGROUP = 8, /* of a process; its value is a cgroup id */
 	CGBPF_KNOB_NICE = 9, /* of a thread; of a cgroup: what its later threads would have */
 	CGBPF_KNOB_POLICY = 10, /* the same for the scheduling policy */
+	CGBPF_KNOB_MEMORY_HIGH = 11, /* follows memory.max where the cgroup has one */
 	CGBPF_KNOB_MAX
 };
 

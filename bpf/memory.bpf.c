@@ -74,6 +74,18 @@ static __always_inline bool take_turn(struct cgbpf_cgroup *seen, __u64 max, __u6
 	return true;
 }
 
+/* Use ends there: at memory.high, where that is lower and follows the limit, else at memory.max. */
+static __always_inline __u64 reach_of(struct cgbpf_rule *rule, __u64 counter, __u64 max)
+{
+	struct page_counter *pages = (void *)counter;
+	__u64 high;
+
+	if (!(rule->knobs & 1U << CGBPF_KNOB_MEMORY_HIGH))
+		return max;
+	high = BPF_CORE_READ(pages, high);
+	return high < max ? high : max;
+}
+
 static __always_inline __u64 memcg_of(__u64 counter)
 {
 	return counter - bpf_core_field_offset(struct mem_cgroup, memory);
@@ -98,7 +110,7 @@ __noinline int look_closer(__u64 counter, __u64 leaf, __u64 usage, __u64 trying_
 	struct cgbpf_stats *stats;
 	struct cgbpf_cgroup *seen;
 	struct cgbpf_rule *rule;
-	__u64 file;
+	__u64 file, reach;
 
 	event.cgroup_id = headroom__memcg_id(counter);
 	rule = state__rule_for(event.cgroup_id, CGBPF_KNOB_MEMORY_MAX);
@@ -109,13 +121,14 @@ __noinline int look_closer(__u64 counter, __u64 leaf, __u64 usage, __u64 trying_
 
 	event.kernel_ns = bpf_ktime_get_ns();
 	measure_growth(seen, usage, event.kernel_ns);
-	if (kind_of(rule, seen, usage, max) == CGBPF_EVENT_NONE)
+	reach = reach_of(rule, counter, max);
+	if (kind_of(rule, seen, usage, reach) == CGBPF_EVENT_NONE)
 		return 0;
 	/* What reclaim can take back is no need. */
 	file = headroom__file_pages(memcg_of(counter));
 	if (leaf != counter)
 		file += headroom__file_pages(memcg_of(leaf));
-	event.kind = kind_of(rule, seen, usage > file ? usage - file : 0, max);
+	event.kind = kind_of(rule, seen, usage > file ? usage - file : 0, reach);
 	if (event.kind == CGBPF_EVENT_NONE || !take_turn(seen, max, event.kernel_ns))
 		return 0;
 
@@ -140,8 +153,8 @@ __noinline int look_closer(__u64 counter, __u64 leaf, __u64 usage, __u64 trying_
 
 /*
  * Once for each batch of 64 pages (try_charge_memcg() in mm/memcontrol.c), with the leaf's counter;
- * the kernel then walks the parents as we do. Counters less than half full are left at two loads
- * each.
+ * the kernel then walks the parents as we do. Counters less than half full are left at three
+ * loads each.
  */
 SEC("?fentry/page_counter_try_charge")
 int BPF_PROG(on_charge, struct page_counter *counter, unsigned long nr_pages)
@@ -149,10 +162,10 @@ int BPF_PROG(on_charge, struct page_counter *counter, unsigned long nr_pages)
 	struct page_counter *each = counter;
 
 	for (int i = 0; i < DEPTH_MAX && each; i++) {
-		__u64 max = each->max;
+		__u64 max = each->max, high = each->high;
 		__u64 usage = each->usage.counter + nr_pages;
 
-		if (usage >= max / 2)
+		if (usage >= (high < max ? high : max) / 2)
 			look_closer(address_of(each), address_of(counter), usage, nr_pages, max);
 		each = each->parent;
 	}

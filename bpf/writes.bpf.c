@@ -16,6 +16,8 @@ static __always_inline int knob_of(struct kernfs_node *kn)
 	bpf_probe_read_kernel_str(name, sizeof(name), kernel_name);
 	if (!bpf_strncmp(name, sizeof(name), "memory.max"))
 		return CGBPF_KNOB_MEMORY_MAX;
+	if (!bpf_strncmp(name, sizeof(name), "memory.high"))
+		return CGBPF_KNOB_MEMORY_HIGH;
 	if (!bpf_strncmp(name, sizeof(name), "cpu.max"))
 		return CGBPF_KNOB_CPU_MAX;
 	if (!bpf_strncmp(name, sizeof(name), "cpu.max.burst"))

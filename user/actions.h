@@ -31,6 +31,7 @@ struct action {
 	uint64_t cgroup_id;
 	uint64_t binder_id; /* the ancestor that binds or was raised first */
 	uint64_t old_bytes, new_bytes;
+	uint64_t old_high_bytes, new_high_bytes; /* of a memory.high that followed */
 	uint32_t knob; /* 0: memory.max */
 	uint32_t io_kind; /* enum io_kind */
 	uint64_t old_amount, new_amount; /* of other knobs: quota in us, weight, rate */

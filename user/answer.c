@@ -111,6 +111,7 @@ static bool carry_out(struct answerer *answerer, struct group *group,
 	uint64_t written_ns = 0, now_ns;
 
 	action->old_bytes = group->limit_bytes;
+	action->old_high_bytes = group->high_bytes;
 	action->new_bytes = plan->limit_bytes;
 	action->reason = plan->reason;
 	action->cgroup_id = group->id;
@@ -120,6 +121,7 @@ static bool carry_out(struct answerer *answerer, struct group *group,
 	}
 	action->err = apply__raise(answerer->apply, group, plan->limit_bytes, &written_ns);
 	now_ns = apply_now_ns();
+	action->new_high_bytes = group->high_bytes;
 	if (group->is_shrinking)
 		pthread_kill(answerer->main_thread,
 			     SIGURG); /* ends reclaim under the older limit */
@@ -192,8 +194,9 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 	struct group *group = groups__find(answerer->groups, event->cgroup_id);
 	struct memory_observation seen;
 	struct memory_plan plan;
+	struct memory_rule rule;
 	struct taking taking;
-	uint64_t spare, reach, written_ns;
+	uint64_t spare, reach, kept, written_ns;
 	bool is_raised;
 
 	if (!group || group->is_stopped)
@@ -213,17 +216,23 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 	    !(group->is_shrinking && event->memory.limit_bytes == group->shrink_from_bytes))
 		return;
 	observe(answerer, group, event, received_ns, &seen);
+	/* What memory.high keeps from it is no part of the limit until the plan is carried out. */
+	rule = group->rule;
+	kept = group->limit_bytes - group__reach_at(group, group->limit_bytes);
+	seen.limit_bytes -= kept;
+	rule.hard_bytes -= kept < rule.hard_bytes ? kept : rule.hard_bytes;
 	spare = spare_for(answerer, group, event->memory.free_bytes, seen.usage_bytes);
-	decide_memory_raise(&group->rule, &seen, spare, &plan);
+	decide_memory_raise(&rule, &seen, spare, &plan);
 	reach = seen.room_bytes > UINT64_MAX - seen.usage_bytes
 			? UINT64_MAX
 			: seen.usage_bytes + seen.room_bytes;
 	if (plan.wanted_bytes > reach && (plan.is_raise || plan.reason == REASON_PARENT_BINDS)) {
 		raise_parent(answerer, event, plan.wanted_bytes - reach, &seen);
-		decide_memory_raise(&group->rule, &seen, spare, &plan);
+		decide_memory_raise(&rule, &seen, spare, &plan);
 	}
 	cover__plan(answerer, group, event, &seen, &plan, &taking);
 	note_taking(&action, &taking);
+	plan.limit_bytes += kept;
 	action.times.received_ns = since(event, received_ns);
 	action.times.decided_ns = since(event, apply_now_ns());
 	is_raised = carry_out(answerer, group, event, &plan, &action);

@@ -116,6 +116,24 @@ void apply__forget(const struct apply *apply, uint64_t id)
 		ledger__forget(apply->ledger_fd, &key);
 }
 
+int apply__follow_high(const struct apply *apply, struct group *group, bool may_lower)
+{
+	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_MEMORY_HIGH, 0);
+	uint64_t high_bytes = group__high_at(group, group->limit_bytes);
+	char ours[24], value[24];
+	int err;
+
+	if (!group->has_high || high_bytes == group->high_bytes ||
+	    (high_bytes < group->high_bytes && !may_lower))
+		return 0;
+	format_limit(group->high_bytes, ours, sizeof(ours));
+	format_limit(high_bytes, value, sizeof(value));
+	err = apply__replace(apply, &key, group->high_fd, ours, value, NULL);
+	if (!err && !apply->is_dry_run)
+		group->high_bytes = high_bytes;
+	return err;
+}
+
 int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_bytes,
 		 uint64_t *ret_written_ns)
 {
@@ -147,6 +165,8 @@ int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_
 	if (err)
 		return err;
 	group->limit_bytes = effective;
+	apply__follow_high(apply, group,
+			   false); /* somebody else's stays, and their write is a note */
 	return effective == limit_bytes ? 0 : -EIO;
 }
 
@@ -171,7 +191,8 @@ int apply__lower_unused(const struct apply *apply, struct group *group, uint64_t
 	struct cgbpf_ledger_key key = key_of(group->id);
 	uint64_t standing = 0, from = group->limit_bytes, written_ns;
 	char value[24];
-	int err = is_under(usage_fd, limit_bytes, margin_bytes);
+	uint64_t reach_bytes = group__reach_at(group, limit_bytes);
+	int err = is_under(usage_fd, reach_bytes, margin_bytes);
 
 	if (err <= 0)
 		return err ? err : -EAGAIN;
@@ -193,11 +214,13 @@ int apply__lower_unused(const struct apply *apply, struct group *group, uint64_t
 	}
 	group->limit_bytes = limit_bytes;
 	/* Half of the margin gone in this moment: the rest would not last. */
-	err = is_under(usage_fd, limit_bytes, margin_bytes / 2);
+	err = is_under(usage_fd, reach_bytes, margin_bytes / 2);
 	if (!err)
 		err = -EAGAIN;
 	if (err < 0)
 		apply__raise(apply, group, from, &written_ns);
+	else
+		apply__follow_high(apply, group, true);
 	return err < 0 ? err : 0;
 }
 

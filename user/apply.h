@@ -42,6 +42,13 @@ int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_
 		 uint64_t *ret_written_ns);
 
 /*
+ * Brings memory.high to what belongs beside the limit that stands, where it follows. MAY_LOWER:
+ * room was made, so that the kernel has nothing to reclaim. Under the table's lock. -EAGAIN:
+ * another value than ours stands; it is left.
+ */
+int apply__follow_high(const struct apply *apply, struct group *group, bool may_lower);
+
+/*
  * Lowers GROUP's limit where it is not in use, in the rescuing thread's hands: never under what
  * USAGE_FD (its memory.current) says plus MARGIN, so that the kernel has nothing to reclaim.
  * -EAGAIN: in use, grew meanwhile, or another limit stands; the old one is in force.

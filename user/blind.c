@@ -89,7 +89,8 @@ static void look_and_answer(struct controller *controller, struct group *group)
 	if (cgfs_look(group->dir_fd, &look) ||
 	    cgfs_read_bytes(group->dir_fd, "memory.max", &limit_bytes))
 		return;
-	if (look.fixed_bytes < limit_bytes / PPM * group->rule.watermark_ppm)
+	if (look.fixed_bytes <
+	    group__reach_at(group, limit_bytes) / PPM * group->rule.watermark_ppm)
 		return; /* no need yet */
 	event.memory.limit_bytes = limit_bytes;
 	event.kernel_ns = apply_now_ns();

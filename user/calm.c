@@ -74,7 +74,10 @@ int calm__lower(struct controller *controller, struct group *group, uint64_t to)
 	if (from <= to)
 		return -EAGAIN;
 
-	err = apply__make_room(&controller->apply, group->dir_fd, to);
+	/* Also for a memory.high that goes with it. */
+	err = apply__make_room(
+		&controller->apply, group->dir_fd,
+		group__high_at(group, to) < group->high_bytes ? group__reach_at(group, to) : to);
 	if (!err && !is_still(controller, group, to))
 		err = -EAGAIN;
 	if (!err)
@@ -87,6 +90,8 @@ int calm__lower(struct controller *controller, struct group *group, uint64_t to)
 		err = -EAGAIN;
 	} else if (err) {
 		group->limit_bytes = from;
+	} else {
+		apply__follow_high(&controller->apply, group, true); /* room was made for it */
 	}
 	pthread_mutex_unlock(&controller->groups.lock);
 	return err;
@@ -96,6 +101,7 @@ static void give_back(struct controller *controller, struct group *group, uint64
 		      uint64_t to, uint64_t looked_ns)
 {
 	struct journal_record record = report_about(group, JOURNAL_LIMIT_RETURNED);
+	uint64_t high_bytes = group->high_bytes;
 
 	record.times.decided_ns = apply_now_ns() - looked_ns;
 	if (calm__lower(controller, group, to))
@@ -108,18 +114,24 @@ static void give_back(struct controller *controller, struct group *group, uint64
 	record.reason = reason_name(REASON_CALM);
 	record.detail = reason_sentence(REASON_CALM);
 	report(controller, &record);
+	record.old_bytes = high_bytes;
+	record.new_bytes = group->high_bytes;
+	high__report(controller, &record);
 	donors__returned(controller, group->id, from - to);
 }
 
 static void consider(struct controller *controller, struct group *group)
 {
-	uint64_t now_ns = apply_now_ns(), from = group->limit_bytes, to;
+	uint64_t now_ns = apply_now_ns(), from = group->limit_bytes, margin, to;
 	struct memory_look look;
 
 	if (cgfs_look(group->dir_fd, &look))
 		return;
-	to = decide_memory_return(&group->rule, from, look.fixed_bytes,
-				  decide_memory_margin(look.fixed_bytes, controller->apply.cpus));
+	margin = decide_memory_margin(look.fixed_bytes, controller->apply.cpus);
+	to = decide_memory_return(&group->rule, from, look.fixed_bytes, margin);
+	/* What memory.high keeps from it is in use, as it were. */
+	to = decide_memory_return(&group->rule, from,
+				  look.fixed_bytes + to - group__reach_at(group, to), margin);
 	pthread_mutex_lock(&controller->groups.lock);
 	group__promise(group, look.current_bytes, &controller->pool.promised_bytes);
 	if (to >= from)

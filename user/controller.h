@@ -113,6 +113,22 @@ void memory__govern(struct controller *controller, struct group *group,
 		    const struct target_config *target);
 void memory__fit(struct controller *controller, struct group *group,
 		 const struct target_config *target);
+/* high.c: memory.high follows memory.max where the cgroup has one. */
+/* FOUND_BYTES: memory.max from before us. After the part's own rule and limit are known. */
+void high__govern(struct controller *controller, struct group *group, uint64_t found_bytes);
+/* Follows no more; what stands, and the ledger, stay. */
+void high__leave(struct controller *controller, struct group *group);
+/* Then back to its original, unless that lies under present use. */
+void high__put_back(struct controller *controller, const struct group *group);
+/* Somebody else wrote it, or may have (EVENT NULL). */
+void high__foreign(struct controller *controller, struct group *group,
+		   const struct cgbpf_event *event);
+/* The cgroup is gone. */
+void high__forget(struct controller *controller, uint64_t id);
+/* RECORD is about the limit; old_bytes and new_bytes are of memory.high. Nothing is said where it
+ * stayed. */
+void high__report(struct controller *controller, const struct journal_record *record);
+
 /* cpu_advise.c */
 /* Gives GROUP what the policy keeps of it, or takes it away, as the policy is now. */
 void cpu_advise__fit(struct controller *controller, struct group *group);

@@ -83,6 +83,9 @@ static void obey(struct controller *controller, struct group *group, uint64_t by
 	group__promise(group, group->limit_bytes, &controller->pool.promised_bytes);
 	pthread_mutex_unlock(&controller->groups.lock);
 	govern__set_rule(controller, group);
+	/* Without a limit to follow it goes back too. */
+	high__leave(controller, group);
+	high__put_back(controller, group);
 	/* Where ours had to stay, theirs is what goes back in the end. */
 	if (err)
 		apply__amend(&controller->apply, group->id, bytes);
@@ -102,6 +105,7 @@ static void adopt(struct controller *controller, struct group *group, uint64_t b
 		group->rule.hard_bytes = bytes;
 	group->limit_bytes = bytes;
 	apply__amend(&controller->apply, group->id, bytes);
+	apply__follow_high(&controller->apply, group, false);
 	/* A raise of ours may have been written over theirs. */
 	is_overwritten =
 		!apply__standing(group, &standing) && standing != bytes && standing == ours;
@@ -209,6 +213,7 @@ void foreign__find(struct controller *controller, struct group *group)
 	differs = !group->is_stopped && !apply__standing(group, &standing) &&
 		  standing != group->limit_bytes;
 	pthread_mutex_unlock(&controller->groups.lock);
+	high__foreign(controller, group, NULL);
 	if (group->cpu)
 		cpu__foreign(controller, group, NULL);
 	if (group->io)
@@ -235,6 +240,8 @@ void foreign__handle(struct controller *controller, const struct cgbpf_event *ev
 		govern__consider_children(controller, event->cgroup_id);
 	else if (group && group->has_memory && event->write.knob == CGBPF_KNOB_MEMORY_MAX)
 		answer_write(controller, group, event);
+	else if (group && group->has_memory && event->write.knob == CGBPF_KNOB_MEMORY_HIGH)
+		high__foreign(controller, group, event);
 	else if (group && group->cpu && group_cpu__is_knob(group->cpu, event->write.knob))
 		cpu__foreign(controller, group, event);
 	else if (group && group->io && event->write.knob == CGBPF_KNOB_IO_MAX)

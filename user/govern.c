@@ -40,7 +40,8 @@ int govern__set_rule(struct controller *controller, const struct group *group)
 	};
 
 	if (group->has_memory && !group->is_stopped)
-		rule.knobs |= 1 << CGBPF_KNOB_MEMORY_MAX;
+		rule.knobs |= 1 << CGBPF_KNOB_MEMORY_MAX |
+			      (group->has_high ? 1 << CGBPF_KNOB_MEMORY_HIGH : 0);
 	if (cpu && !cpu->is_stopped) {
 		rule.knobs |= cpu->mode == CPU_MODE_WEIGHT ? 1 << CGBPF_KNOB_CPU_WEIGHT
 							   : 1 << CGBPF_KNOB_CPU_MAX;
@@ -253,6 +254,7 @@ void govern__forget(struct controller *controller, uint64_t id)
 	cpu__forget(controller, id);
 	priority__forget(controller, id);
 	apply__forget(&controller->apply, id);
+	high__forget(controller, id);
 	govern__drop(controller, id);
 }
 

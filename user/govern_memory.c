@@ -104,21 +104,6 @@ static int install(struct controller *controller, struct group *group, const cha
 	return err ? err : begin(controller, group);
 }
 
-/* Below memory.high the kernel slows tasks down before they come near memory.max; that is not ours
- * to lift. */
-static void warn_of_high(const struct group *group)
-{
-	char shown[256], high[32];
-	uint64_t bytes;
-
-	if (!cgfs_read_bytes(group->dir_fd, "memory.high", &bytes) &&
-	    bytes < group->rule.hard_bytes)
-		log_warning("%s: memory.high is %s: the kernel slows it down there, whatever "
-			    "memory.max is",
-			    text_escape(group->path, strlen(group->path), shown, sizeof(shown)),
-			    units_format_bytes(bytes, high, sizeof(high)));
-}
-
 /* The part alone; limit and ledger stay. */
 static void leave(struct controller *controller, struct group *group)
 {
@@ -131,6 +116,7 @@ static void leave(struct controller *controller, struct group *group)
 		close(group->max_fd);
 	group->max_fd = -1;
 	pthread_mutex_unlock(&controller->groups.lock);
+	high__leave(controller, group);
 	donors__forget(controller, group->id);
 	govern__set_rule(controller, group);
 }
@@ -192,11 +178,12 @@ void memory__govern(struct controller *controller, struct group *group,
 		snprintf(original, sizeof(original), "%" PRIu64, target->memory.soft_bytes);
 	err = take(controller, group, target, found);
 	if (!err) {
-		warn_of_high(group);
+		high__govern(controller, group, found);
 		err = install(controller, group, original);
 		if (!err)
 			return;
 		leave(controller, group);
+		high__put_back(controller, group);
 		/* An entry may be there from an earlier run: it is forgotten only where the
 		 * original stands. */
 		restore__key(&controller->apply, controller->root_fd, &key, &limit);
@@ -215,6 +202,7 @@ static void release(struct controller *controller, struct group *group)
 
 	/* From here on it is not raised, so that the original is the last word. */
 	leave(controller, group);
+	high__put_back(controller, group);
 	reason = restore__key(&controller->apply, controller->root_fd, &key, &limit) ==
 				 RESTORED_IN_USE
 			 ? REASON_IN_USE
@@ -251,6 +239,8 @@ static void change(struct controller *controller, struct group *group,
 	record.detail = reason_sentence(REASON_SOFT);
 	if (record.new_bytes != record.old_bytes)
 		report(controller, &record);
+	group->is_high_left = false;
+	high__govern(controller, group, group->limit_bytes);
 	govern__set_rule(controller, group);
 }
 

@@ -106,11 +106,33 @@ void group__free(struct group *group)
 		close(group->dir_fd);
 	if (group->max_fd >= 0)
 		close(group->max_fd);
+	if (group->has_high)
+		close(group->high_fd);
 	free(group->sample);
 	group_cpu__free(group->cpu);
 	group_io__free(group->io);
 	free(group->path);
 	free(group);
+}
+
+uint64_t group__high_at(const struct group *group, uint64_t limit_bytes)
+{
+	uint64_t high;
+
+	if (!group->has_high)
+		return UINT64_MAX;
+	if (limit_bytes == UINT64_MAX)
+		return group->high_bytes; /* as it is */
+	high = limit_bytes > group->high_gap_bytes ? limit_bytes - group->high_gap_bytes : 0;
+	return high > group->high_least_bytes ? high : group->high_least_bytes;
+}
+
+uint64_t group__reach_at(const struct group *group, uint64_t limit_bytes)
+{
+	uint64_t high =
+		limit_bytes == UINT64_MAX ? limit_bytes : group__high_at(group, limit_bytes);
+
+	return high < limit_bytes ? high : limit_bytes;
 }
 
 void group_cpu__free(struct group_cpu *cpu)

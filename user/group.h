@@ -88,6 +88,13 @@ struct group {
 	struct memory_rule rule;
 	int dir_fd;
 	int max_fd; /* memory.max, kept open for raises */
+	bool is_high_left; /* an administrator's value is obeyed until a reload */
+	bool has_high; /* its memory.high follows memory.max: see high */
+	int high_fd; /* where has_high */
+	uint64_t high_bytes; /* what we last wrote or found */
+	uint64_t high_least_bytes; /* the original: never under it */
+	uint64_t high_gap_bytes; /* so far below memory.max, as it was at first */
+	uint64_t high_reasserts_ns[GROUP_REASSERTS_MAX];
 	uint64_t limit_bytes; /* what we last wrote or found */
 	uint64_t made_ns; /* CLOCK_MONOTONIC of its cgroup_mkdir; 0: it was there before us */
 	uint64_t unused_bytes; /* granted and, when last seen, not in use: promised to this group */
@@ -134,6 +141,10 @@ struct group *groups__next(const struct groups *groups, const struct group *grou
 void group__free(struct group *group);
 void group_cpu__free(struct group_cpu *cpu);
 void group_io__free(struct group_io *io);
+/* memory.high beside that limit; UINT64_MAX: it has none that follows. */
+uint64_t group__high_at(const struct group *group, uint64_t limit_bytes);
+/* How much may be in use under that limit before the kernel steps in. */
+uint64_t group__reach_at(const struct group *group, uint64_t limit_bytes);
 /* Is KNOB one of the files that hold its limit? */
 bool group_cpu__is_knob(const struct group_cpu *cpu, uint32_t knob);
 /* What it has: parts per million of one CPU, or its weight. */

@@ -23,6 +23,7 @@ static const char *const names[CGBPF_KNOB_MAX] = {
 	[CGBPF_KNOB_TASK_CGROUP] = "cgroup.procs",
 	[CGBPF_KNOB_NICE] = "nice",
 	[CGBPF_KNOB_POLICY] = "policy",
+	[CGBPF_KNOB_MEMORY_HIGH] = "memory.high",
 };
 
 const char *knob_name(uint32_t knob)

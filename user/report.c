@@ -126,7 +126,8 @@ void report_texts(struct journal_record *record, uint32_t knob, const char *old_
 	record->knob = knob_name(knob);
 	record->old_text = old_text;
 	record->new_text = new_text;
-	if (knob == CGBPF_KNOB_MEMORY_MAX && !units_parse_limit(old_text, &record->old_bytes) &&
+	if ((knob == CGBPF_KNOB_MEMORY_MAX || knob == CGBPF_KNOB_MEMORY_HIGH) &&
+	    !units_parse_limit(old_text, &record->old_bytes) &&
 	    !units_parse_limit(new_text, &record->new_bytes))
 		record->old_text = record->new_text = NULL;
 }
@@ -252,6 +253,14 @@ void report_action(struct controller *controller, const struct action *action)
 	}
 	audit__action(controller, action, &record, &audit);
 	report(controller, &record);
+	if (action->kind == ACTION_RAISED && !action->knob) {
+		record = report_about(group, JOURNAL_SOFT_LIMIT_RAISED);
+		record.old_bytes = action->old_high_bytes;
+		record.new_bytes = action->new_high_bytes;
+		record.reason = reason_name(action->reason);
+		record.detail = reason_sentence(action->reason);
+		high__report(controller, &record);
+	}
 	audit__donors(controller, action);
 }
 

@@ -51,18 +51,6 @@ static int last_stage_of(const struct cgbpf_ledger_key *key)
 							 : stage_of(key);
 }
 
-static int put_back_memory(const struct apply *apply, int dir_fd,
-			   const struct cgbpf_ledger_key *key,
-			   const struct cgbpf_ledger_entry *entry, bool is_forced)
-{
-	uint64_t original;
-	int err = units_parse_limit(entry->original, &original);
-
-	if (!err && !is_forced)
-		err = apply__make_room(apply, dir_fd, original);
-	return err ? err : apply__write(apply, key->cgroup_id, dir_fd, entry->original);
-}
-
 /* Without a record of its own it is lowered under one that ends with it. */
 static int set_burst(const struct apply *apply, int dir_fd, uint64_t id, const char *standing,
 		     uint64_t most_us)
@@ -113,6 +101,20 @@ static int put_back_text(const struct apply *apply, int dir_fd, const struct cgb
 	return err;
 }
 
+static int put_back_memory(const struct apply *apply, int dir_fd,
+			   const struct cgbpf_ledger_key *key,
+			   const struct cgbpf_ledger_entry *entry, bool is_forced)
+{
+	uint64_t original;
+	int err = units_parse_limit(entry->original, &original);
+
+	if (!err && !is_forced)
+		err = apply__make_room(apply, dir_fd, original);
+	if (err || key->knob == CGBPF_KNOB_MEMORY_MAX)
+		return err ? err : apply__write(apply, key->cgroup_id, dir_fd, entry->original);
+	return put_back_text(apply, dir_fd, key, entry, entry->original);
+}
+
 /*
  * What is to stand again. A burst above the quota that somebody else has set is refused: as much of
  * it as the quota holds. Where our own quota still stands the original waits for it.
@@ -156,7 +158,7 @@ static enum restored put_back(const struct apply *apply, int dir_fd,
 	if (!ledger_is_ours(entry, limit->before) && !is_forced)
 		return RESTORED_NOT_OURS;
 	limit->decided_ns = apply_now_ns() - began_ns;
-	err = key->knob == CGBPF_KNOB_MEMORY_MAX
+	err = key->knob == CGBPF_KNOB_MEMORY_MAX || key->knob == CGBPF_KNOB_MEMORY_HIGH
 		      ? put_back_memory(apply, dir_fd, key, entry, is_forced)
 		      : put_back_text(apply, dir_fd, key, entry, text);
 	if (err)
@@ -200,9 +202,9 @@ static enum restored undo(const struct apply *apply, int root_fd,
 
 static bool is_file(uint32_t knob)
 {
-	return knob == CGBPF_KNOB_MEMORY_MAX || knob == CGBPF_KNOB_CPU_MAX ||
-	       knob == CGBPF_KNOB_CPU_MAX_BURST || knob == CGBPF_KNOB_CPU_WEIGHT ||
-	       knob == CGBPF_KNOB_IO_MAX;
+	return knob == CGBPF_KNOB_MEMORY_MAX || knob == CGBPF_KNOB_MEMORY_HIGH ||
+	       knob == CGBPF_KNOB_CPU_MAX || knob == CGBPF_KNOB_CPU_MAX_BURST ||
+	       knob == CGBPF_KNOB_CPU_WEIGHT || knob == CGBPF_KNOB_IO_MAX;
 }
 
 enum restored restore__one(const struct apply *apply, int root_fd,

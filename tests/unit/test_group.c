@@ -164,6 +164,25 @@ static void a_freed_group_leaves_no_descriptor_open(void **state)
 	group__free(NULL);
 }
 
+static void memory_high_keeps_its_distance_and_never_falls_under_its_original(void **state)
+{
+	struct group group = {.has_high = true,
+			      .high_bytes = 48 << 20,
+			      .high_least_bytes = 48 << 20,
+			      .high_gap_bytes = 16 << 20};
+
+	(void)state;
+	assert_int_equal(group__high_at(&group, 96 << 20), 80 << 20);
+	assert_int_equal(group__reach_at(&group, 96 << 20), 80 << 20);
+	assert_int_equal(group__high_at(&group, 32 << 20), 48 << 20);
+	assert_int_equal(group__reach_at(&group, 32 << 20), 32 << 20);
+	assert_int_equal(group__high_at(&group, 8 << 20), 48 << 20);
+	assert_int_equal(group__high_at(&group, UINT64_MAX), 48 << 20);
+	assert_int_equal(group__reach_at(&group, UINT64_MAX), UINT64_MAX);
+	group.has_high = false;
+	assert_int_equal(group__reach_at(&group, 96 << 20), 96 << 20);
+}
+
 static void whoever_waits_for_the_table_lends_its_priority(void **state)
 {
 	struct groups *groups = *state;
@@ -191,6 +210,7 @@ int main(void)
 			end),
 		cmocka_unit_test_setup_teardown(a_freed_group_leaves_no_descriptor_open, begin,
 						end),
+		cmocka_unit_test(memory_high_keeps_its_distance_and_never_falls_under_its_original),
 		cmocka_unit_test_setup_teardown(whoever_waits_for_the_table_lends_its_priority,
 						begin, end),
 	};
