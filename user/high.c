@@ -50,7 +50,8 @@ void high__govern(struct controller *controller, struct group *group, uint64_t f
 	int fd, err;
 
 	if (group->has_high || group->is_high_left ||
-	    (controller->apply.is_dry_run && found_bytes == UINT64_MAX) || knob__read(group->dir_fd, &key, found, sizeof(found)) ||
+	    (controller->apply.is_dry_run && found_bytes == UINT64_MAX) ||
+	    knob__read(group->dir_fd, &key, found, sizeof(found)) ||
 	    units_parse_limit(found, &standing) || standing >= group->rule.hard_bytes)
 		return;
 	err = knob__open(group->dir_fd, key.knob, &fd);
@@ -99,8 +100,7 @@ void high__put_back(struct controller *controller, const struct group *group)
 	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_MEMORY_HIGH, 0);
 	struct journal_record record = report_about(group, JOURNAL_RESTORED);
 	struct restored_limit limit;
-	enum restored outcome =
-		restore__key(&controller->apply, controller->root_fd, &key, &limit);
+	enum restored outcome = restore__key(&controller->apply, controller->root_fd, &key, &limit);
 
 	if (outcome != RESTORED_BACK && outcome != RESTORED_IN_USE)
 		return;
@@ -134,7 +134,8 @@ static enum foreign_policy choose(struct group *group, uint64_t bytes, uint64_t 
 	/* Without one there is nothing that could follow. */
 	if (policy == FOREIGN_ADOPT && bytes == UINT64_MAX)
 		policy = FOREIGN_OBEY;
-	if (policy == FOREIGN_REASSERT && !foreign__may_reassert(group->high_reasserts_ns, now_ns)) {
+	if (policy == FOREIGN_REASSERT &&
+	    !foreign__may_reassert(group->high_reasserts_ns, now_ns)) {
 		policy = FOREIGN_OBEY;
 		reason = REASON_FOREIGN_TOO_OFTEN;
 	}
