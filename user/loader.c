@@ -220,6 +220,29 @@ const struct cgbpf_stats *loader__stats(const struct loader *loader)
 	return loader->stats;
 }
 
+/* The next charge looks again; what tidies up is not missed. */
+static bool is_told_again(const char *program)
+{
+	return strcmp(program, "on_charge") == 0 || strcmp(program, "on_oom_done") == 0;
+}
+
+uint64_t loader__skipped_cnt(const struct loader *loader)
+{
+	struct bpf_program *program;
+	uint64_t cnt = 0;
+
+	bpf_object__for_each_program(program, loader->skel->obj)
+	{
+		struct bpf_prog_info info = {};
+		__u32 len = sizeof(info);
+
+		if (bpf_program__fd(program) >= 0 && !is_told_again(bpf_program__name(program)) &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &len))
+			cnt += info.recursion_misses;
+	}
+	return cnt;
+}
+
 int loader__set_rule(struct loader *loader, uint64_t cgroup_id, const struct cgbpf_rule *rule)
 {
 	struct cgbpf_cgroup none = {};

@@ -29,6 +29,12 @@ void loader__close(struct loader *loader);
 int loader__urgent_fd(const struct loader *loader);
 int loader__notes_fd(const struct loader *loader);
 int loader__ledger_fd(const struct loader *loader);
+/*
+ * How often the kernel left a program out because it was at work on that CPU already: a task in it
+ * was preempted (__bpf_prog_enter_recur() in kernel/bpf/trampoline.c). Of those whose moment does
+ * not come again.
+ */
+uint64_t loader__skipped_cnt(const struct loader *loader);
 /* The live statistics, mapped; readable until loader__close. */
 const struct cgbpf_stats *loader__stats(const struct loader *loader);
 

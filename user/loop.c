@@ -48,7 +48,7 @@ struct loop {
 	uint64_t followed_cnt; /* changes of the governed cgroups that pressure knows of */
 	int epoll_fd, signal_fd, calm_fd, duration_fd;
 	uint64_t calm_period_ns; /* 0: nothing to give back, the timer rests */
-	uint64_t urgent_lost_cnt, note_lost_cnt; /* told so far */
+	uint64_t urgent_lost_cnt, note_lost_cnt, skipped_cnt; /* told so far */
 	uint64_t docker_unknown_cnt;
 	int notes_left; /* of this batch */
 	bool is_ending;
@@ -113,6 +113,7 @@ static void tell_losses(struct loop *loop, uint64_t actions_lost)
 {
 	const struct cgbpf_stats *stats = loader__stats(loop->controller->loader);
 	uint64_t urgent = stats->urgent_lost_cnt, notes = stats->note_lost_cnt;
+	uint64_t skipped = loader__skipped_cnt(loop->controller->loader);
 	struct journal_record record = {.event = JOURNAL_EVENTS_LOST, .has_count = true};
 	struct {
 		uint64_t cnt;
@@ -121,6 +122,7 @@ static void tell_losses(struct loop *loop, uint64_t actions_lost)
 		{urgent - loop->urgent_lost_cnt, "urgent ring full"},
 		{notes - loop->note_lost_cnt, "notes ring full"},
 		{actions_lost, "journal queue full"},
+		{skipped - loop->skipped_cnt, "program busy"},
 	};
 
 	for (size_t i = 0; i < sizeof(losses) / sizeof(*losses); i++) {
@@ -131,10 +133,11 @@ static void tell_losses(struct loop *loop, uint64_t actions_lost)
 		loop->controller->summary.lost_cnt += losses[i].cnt;
 		report(loop->controller, &record);
 	}
-	if (notes != loop->note_lost_cnt)
+	if (notes != loop->note_lost_cnt || skipped != loop->skipped_cnt)
 		note__catch_up(loop->controller);
 	loop->urgent_lost_cnt = urgent;
 	loop->note_lost_cnt = notes;
+	loop->skipped_cnt = skipped;
 }
 
 /* Reading may wait for memory, which the rescuer does not do with us. */
