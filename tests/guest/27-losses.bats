@@ -43,7 +43,8 @@ resident_kb() {
 	before=$(resident_kb)
 	resume_cgbpf
 	wait_journal '.event == "events_lost" and .count > 0' >/dev/null
-	wait_for "$DEADLINE" is_governed_cnt 2198
+	# Beside another guest on a busy host this has taken longer than the usual deadline.
+	wait_for $((2 * DEADLINE)) is_governed_cnt 2198
 	assert_equal "$(cat "$MANY"/m*/memory.max | grep -cx 16777216)" 2198 "cgroups at their soft"
 	# About 1 KiB a cgroup, its names and two descriptors among it.
 	(($(resident_kb) - before < 2 * 2198)) || fail "resident: $before kB, then $(resident_kb) kB"
