@@ -299,6 +299,9 @@ enum cgbpf_latency_role {
 	CGBPF_LATENCY_SYSTEMD = 5,
 };
 
+/* So many limits can be watched: two of each of two containers. */
+#define CGBPF_LATENCY_LIMITS 4
+
 struct cgbpf_latency_event {
 	__u32 kind;
 	__u32 role; /* of the process or, where it has none, of its parent */

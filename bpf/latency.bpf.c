@@ -3,7 +3,8 @@
  * An object of its own, for bench-latency: stamps the moments on a limit's road through daemons and
  * runtimes into the kernel. It never changes anything, and is not loaded by run.
  *
- * Whoever is not on the road pays one look-up: by inode for a write, by process for the rest.
+ * Whoever is not on the road pays one look-up: by inode for a write of a cgroup file, by process
+ * for the rest.
  */
 #include "bpf/cgbpf.bpf.h"
 
@@ -19,13 +20,8 @@ __u32 socket_dev = 0;
 __u64 lost_cnt = 0; /* stamps for which the ring had no room */
 __u64 foreign_cnt = 0; /* writes of the watched limits by nobody on the road */
 
-/* Inodes of the limits that are watched. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16);
-	__type(key, __u64);
-	__type(value, __u32);
-} limits SEC(".maps");
+/* Inodes of the limits that are watched; 0, which no file has, where there are fewer. */
+__u64 limit_inodes[CGBPF_LATENCY_LIMITS] = {};
 
 /* Thread groups on the road; value: enum cgbpf_latency_role. */
 struct {
@@ -76,21 +72,25 @@ static __always_inline int emit(struct cgbpf_latency_event *event)
 	return 0;
 }
 
-static __always_inline bool is_watched(struct file *file, __u64 *ret_inode)
+/* A few comparisons and no call: who writes another cgroup's limit comes so far, twice. */
+static __always_inline bool is_watched(struct file *file)
 {
 	struct inode *inode = file->f_inode;
 	__u64 number = inode->i_ino;
 
-	*ret_inode = number;
-	return bpf_map_lookup_elem(&limits, &number) && inode->i_sb->s_dev == cfg_cgroup_dev;
+	for (int i = 0; i < CGBPF_LATENCY_LIMITS; i++)
+		if (number == limit_inodes[i])
+			return inode->i_sb->s_dev == cfg_cgroup_dev;
+	return false;
 }
 
 static __always_inline int enter_write(struct file *file)
 {
-	__u64 thread = bpf_get_current_pid_tgid(), zero = 0, inode, *slot;
+	__u64 thread, zero = 0, *slot;
 
-	if (!is_watched(file, &inode))
+	if (!is_watched(file))
 		return 0;
+	thread = bpf_get_current_pid_tgid();
 	slot = bpf_map_lookup_elem(&begun, &thread);
 	if (!slot) {
 		bpf_map_update_elem(&begun, &thread, &zero, BPF_ANY);
@@ -104,13 +104,21 @@ static __always_inline int enter_write(struct file *file)
 
 static __always_inline int leave_write(struct file *file, __s64 result)
 {
-	struct cgbpf_latency_event event = {.end_ns = bpf_ktime_get_ns(), /* first: the same */
-					    .kind = CGBPF_LATENCY_WRITE};
-	__u64 thread = bpf_get_current_pid_tgid(), *slot;
+	struct cgbpf_latency_event event;
+	__u64 thread, end_ns, *slot;
 
-	if (!is_watched(file, &event.inode))
+	if (!is_watched(file))
 		return 0;
-	event.role = role_of_task(bpf_get_current_task_btf());
+	end_ns = bpf_ktime_get_ns(); /* before all else: the same */
+	thread = bpf_get_current_pid_tgid();
+	event = (struct cgbpf_latency_event){
+		.end_ns = end_ns,
+		.kind = CGBPF_LATENCY_WRITE,
+		.inode = file->f_inode->i_ino,
+		.role = role_of_task(bpf_get_current_task_btf()),
+		.result = result,
+		.pid = thread >> 32,
+	};
 	if (event.role == CGBPF_LATENCY_NOBODY) {
 		__sync_fetch_and_add(&foreign_cnt, 1);
 		return 0;
@@ -119,8 +127,6 @@ static __always_inline int leave_write(struct file *file, __s64 result)
 	if (!slot)
 		return 0;
 	event.begin_ns = *slot;
-	event.result = result;
-	event.pid = thread >> 32;
 	return emit(&event);
 }
 
@@ -163,15 +169,19 @@ SEC("?fexit/unix_stream_recvmsg")
 int BPF_PROG(on_receive, struct socket *sock, struct msghdr *msg, size_t size, int flags,
 	     int result)
 {
-	struct cgbpf_latency_event event = {.end_ns = bpf_ktime_get_ns(),
-					    .kind = CGBPF_LATENCY_RECEIVE};
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32, role = role_of(tgid);
+	struct cgbpf_latency_event event;
 	struct unix_sock *unix_sock;
 	struct inode *inode;
 
-	event.pid = bpf_get_current_pid_tgid() >> 32;
-	event.role = role_of(event.pid);
-	if (event.role <= CGBPF_LATENCY_SELF || result <= 0)
+	if (role <= CGBPF_LATENCY_SELF || result <= 0)
 		return 0;
+	event = (struct cgbpf_latency_event){.kind = CGBPF_LATENCY_RECEIVE,
+					     .role = role,
+					     .end_ns = bpf_ktime_get_ns(),
+					     .pid = tgid,
+					     .result = result};
+	event.begin_ns = event.end_ns;
 	unix_sock = (struct unix_sock *)sock->sk;
 	if (!BPF_CORE_READ(unix_sock, addr))
 		return 0;
@@ -181,8 +191,6 @@ int BPF_PROG(on_receive, struct socket *sock, struct msghdr *msg, size_t size, i
 		    BPF_CORE_READ(inode, i_sb, s_dev) != socket_dev)
 			return 0;
 	}
-	event.begin_ns = event.end_ns;
-	event.result = result;
 	event.peer_pid = BPF_CORE_READ(unix_sock, sk.sk_peer_pid, numbers[0].nr);
 	return emit(&event);
 }

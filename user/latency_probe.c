@@ -128,9 +128,15 @@ void latency_probe__close(struct latency_probe *probe)
 
 int latency_probe__watch(struct latency_probe *probe, uint64_t inode)
 {
-	uint32_t yes = 1;
+	for (int i = 0; i < CGBPF_LATENCY_LIMITS; i++) {
+		__u64 *slot = &probe->skel->bss->limit_inodes[i];
 
-	return bpf_map_update_elem(bpf_map__fd(probe->skel->maps.limits), &inode, &yes, BPF_ANY);
+		if (*slot && *slot != inode)
+			continue;
+		*slot = inode;
+		return 0;
+	}
+	return -ENOSPC;
 }
 
 int latency_probe__actor(struct latency_probe *probe, uint32_t pid, enum cgbpf_latency_role role)
