@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Owns what is promised of the lab as containers: the Compose file, brought up by Debian's Compose, governed by its labels; never reaches a registry.
 
+# bats file_tags=two-cpus
 load helpers
 
 COMPOSE=(docker-compose -f bench/workloads/docker-compose.yml -p lab)
