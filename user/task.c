@@ -18,8 +18,10 @@
 #include "user/ledger.h"
 
 /* Fields of /proc/PID/stat behind the name, which may hold anything (man 5 proc). */
+#define FIELD_STATE 3
 #define FIELD_FLAGS 9
 #define FIELD_START 22
+#define STAT_LEN 1024
 #ifndef SCHED_DEADLINE
 #define SCHED_DEADLINE 6 /* include/uapi/linux/sched.h */
 #endif
@@ -27,34 +29,53 @@
 /* A thread that is forked while its cgroup is gone through has its parent's values; one that came
  * from elsewhere is an event. Twice is enough for what was neither. */
 #define ROUNDS 2
-#define UNDO_ROUNDS 8
 /* A fork copies its parent's values some time before cgroup.threads shows the child
- * (copy_process() in kernel/fork.c): one quiet round is no proof. */
-#define QUIET_ROUNDS 2
+ * (copy_process() in kernel/fork.c): while a thread may be in the middle of one, it is looked again
+ * for so many rounds without anything new. */
+#define QUIET_ROUNDS 12
+#define UNDO_ROUNDS 48
 #define BETWEEN_ROUNDS_NS 10000000L
 
-static int stat_field(uint32_t tid, int field, uint64_t *ret)
+/* Where FIELD, 3 or more, begins in TEXT; NULL if there is none. */
+static const char *read_stat(uint32_t tid, int field, char text[STAT_LEN])
 {
-	char path[32], text[1024], *at;
+	char path[32], *at;
 	ssize_t len;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%u/stat", tid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -ESRCH;
-	len = read(fd, text, sizeof(text) - 1);
+		return NULL;
+	len = read(fd, text, STAT_LEN - 1);
 	close(fd);
 	if (len <= 0)
-		return -ESRCH;
+		return NULL;
 	text[len] = '\0';
 	at = strrchr(text, ')');
 	for (int i = 2; at && i < field; i++)
 		at = strchr(at + 1, ' ');
+	return at ? at + 1 : NULL;
+}
+
+static int stat_field(uint32_t tid, int field, uint64_t *ret)
+{
+	char text[STAT_LEN];
+	const char *at = read_stat(tid, field, text);
+
 	if (!at)
-		return -EINVAL;
-	*ret = strtoull(at + 1, NULL, 10);
+		return -ESRCH;
+	*ret = strtoull(at, NULL, 10);
 	return 0;
+}
+
+/* Runs, wants to, or waits in the kernel for what will come. */
+static bool is_busy(uint32_t tid)
+{
+	char text[STAT_LEN];
+	const char *at = read_stat(tid, FIELD_STATE, text);
+
+	return at && (*at == 'R' || *at == 'D');
 }
 
 int task_start(uint32_t tid, uint64_t *ret_ticks)
@@ -215,7 +236,7 @@ struct undo {
 	const struct apply *apply;
 	uint32_t knob;
 	const struct cgbpf_ledger_entry *entry;
-	size_t changed_cnt;
+	size_t changed_cnt, busy_cnt;
 };
 
 /* What its own record says, or else that of the cgroup. */
@@ -227,6 +248,7 @@ static int undo_one(void *context, uint32_t tid)
 	struct cgbpf_ledger_entry own;
 	char now[TASK_VALUE_LEN];
 
+	undo->busy_cnt += is_busy(tid);
 	if (task_read(tid, undo->knob, now) || strcmp(now, undo->entry->current) != 0 ||
 	    key_of(tid, undo->knob, &key))
 		return 0;
@@ -243,15 +265,17 @@ static void undo_all(const struct apply *apply, int dir_fd, uint32_t knob,
 		     const struct cgbpf_ledger_entry *entry)
 {
 	static const struct timespec between = {.tv_nsec = BETWEEN_ROUNDS_NS};
-	struct undo undo = {apply, knob, entry, 0};
-	int quiet_left = 1;
+	struct undo undo = {apply, knob, entry, 0, 0};
+	int quiet = 0;
 
-	for (int round = 0; round < UNDO_ROUNDS && quiet_left; round++) {
+	for (int round = 0; round < UNDO_ROUNDS && quiet < QUIET_ROUNDS; round++) {
 		if (round)
 			nanosleep(&between, NULL);
-		undo.changed_cnt = 0;
+		undo.changed_cnt = undo.busy_cnt = 0;
 		task__each_below(apply, dir_fd, knob, undo_one, &undo);
-		quiet_left = undo.changed_cnt ? QUIET_ROUNDS : quiet_left - 1;
+		quiet = undo.changed_cnt ? 0 : quiet + 1;
+		if (quiet && (!undo.busy_cnt || !round))
+			return;
 	}
 }
 

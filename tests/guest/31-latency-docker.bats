@@ -160,6 +160,7 @@ assert_no_container() {
 	assert_equal "$status" 1 "exit status of the second"
 	assert_result "$good"
 	assert_equal "$(docker ps -a --format '{{.Names}}')" web "containers"
+	# shellcheck disable=SC2034 # read by assert_result
 	BENCH_PID=$first RESULT=$LIVE_DIR/result.json status=0
 	end_bench TERM || status=$?
 	assert_equal "$status" 1 "exit status of the first"
