@@ -173,11 +173,11 @@ fuzz: ## feed the reader of configurations whatever comes: FUZZ_SECONDS=30
 
 test: ## install what is missing, build, run every test (6.12)
 	$(Q)scripts/setup
-	$(Q)scripts/suite --guests 2 6.12
+	$(Q)scripts/suite --guests 2 6.12 systemd
 
 test-matrix: ## every test on every kernel
 	$(Q)scripts/setup
-	$(Q)scripts/suite --guests 2 $(KERNELS)
+	$(Q)scripts/suite --guests 2 $(KERNELS) systemd
 
 demo: ## install what is missing, build, show the main job
 	$(Q)scripts/setup
