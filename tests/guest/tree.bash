@@ -43,8 +43,8 @@ apply() {
 
 # forge_mark FOLDER DRIVER: as anyone can whose folder it is.
 forge_mark() {
-	python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.cgbpf", sys.argv[2].encode())' "$1" \
-		'{"schema":1,"kind":"worker","driver":"'"$2"'","file":"/f","run_id":"r","phase":"p","made":1,"uid":0}'
+	setfattr -n user.cgbpf "$1" \
+		-v '{"schema":1,"kind":"worker","driver":"'"$2"'","file":"/f","run_id":"r","phase":"p","made":1,"uid":0}'
 }
 
 # inside CGROUP COMMAND...

@@ -1,0 +1,93 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# Owns the promises of the units in scripts/dist under a real systemd; never run but in scripts/vm --systemd.
+
+load ../guest/helpers
+
+UNIT=cgbpf.service
+LAB=cgbpf-lab.service
+
+setup_file() {
+	install -m 755 "$CGBPF" /usr/local/sbin/cgbpf
+	install -D -m 644 -t /etc/systemd/system scripts/dist/*.service scripts/dist/*.timer
+	mkdir -p /etc/cgbpf
+	systemctl daemon-reload
+}
+
+setup() {
+	FOLDER=$CGROUP_ROOT/system.slice/$LAB
+	JOURNAL=/var/log/cgbpf/journal.jsonl
+	systemd-run --quiet --collect --unit="$LAB" --property=MemoryMax=24M sleep 100000
+	write_targets <<-END
+		  - name: job
+		    unit: $LAB
+		    memory: { soft: 16M, hard: 64M }
+	END
+	cp "$CONFIG" /etc/cgbpf/cgbpf.yaml
+}
+
+teardown() {
+	[[ -n ${BATS_TEST_COMPLETED:-} ]] || journalctl --no-pager -o cat -u "$UNIT"
+	systemctl stop "$UNIT" "$LAB"
+	end_test
+}
+
+of_unit() {
+	systemctl show --value --property="$1" "$UNIT"
+}
+
+is_another() {
+	[[ $(of_unit "$1") != "$2" ]]
+}
+
+# What it said so far.
+said() {
+	journalctl --sync
+	journalctl --no-pager -o cat -u "$UNIT"
+}
+
+has_said() {
+	said | grep -q "$1"
+}
+
+@test "service: ready when it governs, in its sandbox it answers and is alive to systemd; its end puts limits back" {
+	local beat
+	systemctl start "$UNIT"
+	assert_equal "$(of_unit ActiveState) $(of_unit SubState)" "active running"
+	assert_limit "$FOLDER" 16M
+	beat=$(of_unit WatchdogTimestampMonotonic)
+	lives "$FOLDER" touch --bytes 40M
+	assert_journal '.event == "soft_limit_raised" and .target == "job"'
+	systemctl reload "$UNIT"
+	wait_for "$DEADLINE" has_said '^reloaded:'
+	wait_for "$DEADLINE" is_another WatchdogTimestampMonotonic "$beat"
+	systemctl stop "$UNIT"
+	assert_equal "$(of_unit ActiveState) $(of_unit Result)" "inactive success"
+	assert_limit "$FOLDER" 24M
+}
+
+@test "service: killed, it puts back what it had changed before it is started again" {
+	local pid told
+	systemctl start "$UNIT"
+	assert_limit "$FOLDER" 16M
+	pid=$(of_unit MainPID)
+	systemctl kill --signal=KILL --kill-whom=main "$UNIT"
+	wait_for "$DEADLINE" is_another NRestarts 0
+	wait_for "$DEADLINE" systemctl is-active --quiet "$UNIT"
+	assert_limit "$FOLDER" 16M
+	[[ $(of_unit MainPID) != "$pid" ]]
+	told=$(said | sed -nE 's/^.*memory.max ([0-9]+) put back$/\1/p; s/^(ready): governing.*$/\1/p' | tail -n 3)
+	assert_equal "$told" $'ready\n'"$(bytes 24M)"$'\nready'
+	systemctl stop "$UNIT"
+	assert_limit "$FOLDER" 24M
+}
+
+@test "service: systemd finds nothing wrong with the units, and in its sandbox retraining works" {
+	assert_equal "$(systemd-analyze verify --man=no /etc/systemd/system/cgbpf*.{service,timer} 2>&1)" ""
+	mkdir -p /var/lib/cgbpf
+	: >/var/lib/cgbpf/samples.jsonl
+	systemctl start cgbpf-retrain.timer cgbpf-retrain.service
+	jq -e '.outcome == "kept"' /var/lib/cgbpf/history.jsonl
+	systemctl is-active --quiet cgbpf-retrain.timer
+	systemctl stop cgbpf-retrain.timer
+}
