@@ -187,19 +187,37 @@ has_marked() {
 	assert_equal "$(find "$folder" -mindepth 1 -type d)" ""
 }
 
-@test "tree: removal waits for the last process, as the kernel tells it" {
-	local pid
-	apply
-	hold_memory "$SERVICE1" 1M
-	"$CGBPF" tree remove -c "$TREE" --timeout "$DEADLINE" >"$LIVE_DIR/removed" 3>&- &
+waits_for_processes() {
+	[[ $(readlink "/proc/$1/fd/"*) == */cgroup.events* ]]
+}
+
+@test "tree: removal waits for the last process, as the kernel tells it; a folder replaced meanwhile is left" {
+	local pid list first second status=0
+	apply --run-id r1
+	apply --run-id r2
+	list=$("$CGBPF" tree show --json)
+	first=$CGROUP_ROOT$(jq -r '.[0].cgroup' <<<"$list") second=$CGROUP_ROOT$(jq -r '.[1].cgroup' <<<"$list")
+	hold_memory "$first/crs1" 1M
+	"$CGBPF" tree remove -c "$TREE" --timeout "$DEADLINE" >"$LIVE_DIR/removed" 2>"$LIVE_DIR/err" 3>&- &
 	pid=$!
-	run ! wait_for 1 is_gone "$pid"
+	wait_for "$DEADLINE" waits_for_processes "$pid"
+	rmdir "$second"/crs* "$second" && mkdir "$second"
 	end_hold "$HOLD_PID"
-	wait "$pid"
+	wait "$pid" || status=$?
+	assert_equal "$status" 1 "exit status"
+	grep -q "$(path_of "$second"): another folder stands in its place; it was left" "$LIVE_DIR/err"
+	[[ ! -e $first ]] || fail "$(find "$first")"
+	rmdir "$second" "${second%/*}"
 	assert_as_before
 }
 
+hangs_in_its_write() {
+	read_file "/proc/$1/stat"
+	[[ $TEXT == *"(touch) D "* ]]
+}
+
 @test "tree: a process that refuses to die stops removal, which then takes nothing; --kill ends it" {
+	local pid
 	apply
 	# shellcheck disable=SC2016
 	inside "$SERVICE1" bash -c 'trap "" TERM INT HUP; : >"$0"; while :; do sleep 1000; done' "$LIVE_DIR/stubborn" 3>&- &
@@ -207,6 +225,19 @@ has_marked() {
 	refused 1 'processes are still in it, such as [0-9]+ \((bash|sleep)\)' "$CGBPF" tree remove -c "$TREE" --timeout 0.2
 	[[ -d $SERVICE2 ]] || fail "a part was removed"
 	"$CGBPF" tree remove -c "$TREE" --kill
+	assert_as_before
+	# Whoever writes to a frozen file system cannot even be killed.
+	apply
+	make_disk "$LIVE_DIR/disk" 8M
+	fsfreeze --freeze "$LIVE_DIR/disk"
+	inside "$SERVICE1" touch "$LIVE_DIR/disk/file" 3>&- &
+	wait_for "$DEADLINE" grep -q . "$SERVICE1/cgroup.procs"
+	pid=$(<"$SERVICE1/cgroup.procs")
+	wait_for "$DEADLINE" hangs_in_its_write "$pid"
+	refused 1 'such as [0-9]+ \(touch\).* though all were killed' "$CGBPF" tree remove -c "$TREE" --kill --timeout 0.2
+	fsfreeze --unfreeze "$LIVE_DIR/disk"
+	"$CGBPF" tree remove -c "$TREE"
+	remove_disk "$LIVE_DIR/disk"
 	assert_as_before
 }
 
