@@ -21,14 +21,18 @@ has_reached() {
 
 # bats test_tags=core
 @test "squeeze tells each kill in order, with victim, memory and whose limit, and puts the limit back" {
-	local first second
-	hold_memory "$X" 20M
-	first=$HOLD_PID
+	local first second try
 	# A victim counts as done before its last batch of pages is uncharged (MMF_OOM_SKIP in
 	# exit_mmap(), mm/mmap.c). With huge pages that batch is all of it, and the kernel may kill again.
-	hold_memory "$X" 60M --small-pages
-	second=$HOLD_PID
-	squeeze --cgroup "$XPATH" --from 120M --to 4M --step 60M --interval 0.3 --json >"$SAID"
+	for try in 1 2 3 4; do
+		hold_memory "$X" 20M
+		first=$HOLD_PID
+		hold_memory "$X" 60M --small-pages
+		second=$HOLD_PID
+		squeeze --cgroup "$XPATH" --from 120M --to 4M --step 60M --interval 0.3 --json >"$SAID"
+		jq -e '.levels[1].kills == 2' "$SAID" >/dev/null || break
+		echo "# try $try: the kernel killed the second before the first's pages were back" >&3
+	done
 	jq -e --argjson first "$first" --argjson second "$second" --arg path "$XPATH" '
 		[.levels[].limit_bytes / 1048576] == [120, 60, 4] and
 		[.levels[].kills] == [0, 1, 1] and [.levels[].alive] == [true, true, false] and

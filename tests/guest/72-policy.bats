@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Owns the promises of the learned CPU policy in a live run: trained, used, judged, refused; never judges how good a model is.
 
+# bats file_tags=two-cpus
 bats_require_minimum_version 1.5.0
 load faults
 
