@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Owns the promises of `squeeze` on a cgroup: what it tells, what it refuses, that the limit is put back; never needs Docker.
 
+# bats file_tags=two-cpus
 bats_require_minimum_version 1.5.0
 load faults
 
