@@ -23,21 +23,6 @@
 /* memory.stat has about 60 lines; what is needed stands in the first 2 KiB of it. */
 #define STAT_BYTES 8192
 
-int cgfs_open_root(int *ret_root_fd)
-{
-	struct statfs fs;
-	int fd = open(CGFS_ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	if (fstatfs(fd, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC) {
-		close(fd);
-		return -ENOTSUP;
-	}
-	*ret_root_fd = fd;
-	return 0;
-}
-
 /* Returns a descriptor of what lies below DIR_FD in the same mount, or a negative errno. */
 static int open_beneath(int dir_fd, const char *path)
 {
@@ -49,6 +34,26 @@ static int open_beneath(int dir_fd, const char *path)
 	long fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
 
 	return fd < 0 ? -errno : (int)fd;
+}
+
+int cgfs_open_root(int *ret_root_fd)
+{
+	struct statfs fs;
+	int fd = open(CGFS_ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC), root_fd;
+
+	if (fd < 0)
+		return -errno;
+	if (fstatfs(fd, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC) {
+		close(fd);
+		return -ENOTSUP;
+	}
+	/* The way all others go: where a filter of system calls takes openat2() away, nothing works. */
+	root_fd = open_beneath(fd, ".");
+	close(fd);
+	if (root_fd < 0)
+		return root_fd;
+	*ret_root_fd = root_fd;
+	return 0;
 }
 
 int cgfs_open_path(int root_fd, const char *path, int *ret_dir_fd)
