@@ -47,7 +47,8 @@ int cgfs_open_root(int *ret_root_fd)
 		close(fd);
 		return -ENOTSUP;
 	}
-	/* The way all others go: where a filter of system calls takes openat2() away, nothing works. */
+	/* The way all others go: where a filter of system calls takes openat2() away, nothing
+	 * works. */
 	root_fd = open_beneath(fd, ".");
 	close(fd);
 	if (root_fd < 0)
