@@ -16,6 +16,7 @@ setup_file() {
 
 setup() {
 	FOLDER=$CGROUP_ROOT/system.slice/$LAB
+	# shellcheck disable=SC2034 # read by assert_journal
 	JOURNAL=/var/log/cgbpf/journal.jsonl
 	systemd-run --quiet --collect --unit="$LAB" --property=MemoryMax=24M sleep 100000
 	write_targets <<-END
