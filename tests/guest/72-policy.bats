@@ -43,7 +43,11 @@ start_load() {
 # Of lines in which it was throttled there must be enough: those before them are what a model learns from.
 is_trained() {
 	[[ -e $SAMPLES ]] && (($(grep -c '"kind":"interval".*"throttled_us":[1-9]' "$SAMPLES") > 40)) &&
-		"$CGBPF" policy train -q --samples "$SAMPLES" --output "$MODEL" >"$LIVE_DIR/trained" 2>&1
+		train && jq -e '.rows.used >= 60' "$LIVE_DIR/model.metrics.json" >/dev/null
+}
+
+train() {
+	"$CGBPF" policy train -q --samples "$SAMPLES" --output "$MODEL" >"$LIVE_DIR/trained" 2>&1
 }
 
 reloaded() {
@@ -67,8 +71,10 @@ times_said() {
 	start_cgbpf -c "$CONFIG" --samples "$SAMPLES"
 	start_load
 	wait_for $((2 * DEADLINE)) is_trained
-	jq -e '.rows.used >= 30 and .held_out.model.mae_cores >= 0' "$LIVE_DIR/model.metrics.json" >/dev/null
 	stop_cgbpf TERM
+	# Of what retraining will read, too.
+	train || fail "$(cat "$LIVE_DIR/trained")"
+	jq -e '.held_out.model.mae_cores >= 0' "$LIVE_DIR/model.metrics.json" >/dev/null
 	policy_config linear
 	start_cgbpf -c "$CONFIG"
 	wait_journal '.event == "ml_adjustment" and .knob == "cpu.max" and .reason == "suggested" and .ml.predicted_cores != null
@@ -77,7 +83,8 @@ times_said() {
 		and .ml.throttled_before_us != null and .ml.throttled_after_us != null and .ml.ratio_after >= 0'
 	# Beside the run that uses it.
 	"$CGBPF" policy retrain --samples "$SAMPLES" --model "$MODEL" --history "$history" >"$LIVE_DIR/said"
-	jq -e '(.outcome == "kept" or .outcome == "replaced") and .present.mae_cores >= 0 and .fresh.mae_cores >= 0' "$history" >/dev/null
+	jq -e '(.outcome == "kept" or .outcome == "replaced") and .present.mae_cores >= 0 and .fresh.mae_cores >= 0' "$history" >/dev/null ||
+		fail "$(cat "$history")"
 	cp "$MODEL" "$LIVE_DIR/good.json"
 	echo '{ "format": "cgbpf-policy", ' >"$MODEL"
 	reload 1
