@@ -43,7 +43,7 @@ start_load() {
 # Of lines in which it was throttled there must be enough: those before them are what a model learns from.
 is_trained() {
 	[[ -e $SAMPLES ]] && (($(grep -c '"kind":"interval".*"throttled_us":[1-9]' "$SAMPLES") > 40)) &&
-		train && jq -e '.rows.used >= 60' "$LIVE_DIR/model.metrics.json" >/dev/null
+		train && jq -e '.rows.used >= 45' "$LIVE_DIR/model.metrics.json" >/dev/null
 }
 
 train() {
@@ -70,7 +70,7 @@ times_said() {
 	policy_config heuristic
 	start_cgbpf -c "$CONFIG" --samples "$SAMPLES"
 	start_load
-	wait_for $((2 * DEADLINE)) is_trained
+	wait_for $((4 * DEADLINE)) is_trained
 	stop_cgbpf TERM
 	# Of what retraining will read, too.
 	train || fail "$(cat "$LIVE_DIR/trained")"
