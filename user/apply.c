@@ -165,8 +165,8 @@ int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_
 	if (err)
 		return err;
 	group->limit_bytes = effective;
-	apply__follow_high(apply, group,
-			   false); /* somebody else's stays, and their write is a note */
+	apply__follow_high(apply, group, false);
+	/* Somebody else's stays, and their write is a note. */
 	return effective == limit_bytes ? 0 : -EIO;
 }
 

@@ -2,21 +2,8 @@
 /* Covers from donors what a plan is short of. It never raises and never waits. */
 #include "user/cover.h"
 
+#include "user/amount.h"
 #include "user/decide_cover.h"
-
-#define PAGE_BYTES 4096ULL
-/* As in decide_memory: less is used up before it is seen. */
-#define LEAST_BYTES (512ULL << 10)
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t page_floor(uint64_t bytes)
-{
-	return bytes & ~(PAGE_BYTES - 1);
-}
 
 static enum reason reason_of(enum memory_moment moment)
 {
@@ -49,7 +36,7 @@ static void honour(const struct answerer *answerer, const struct group *group,
 	all.reserve_bytes = 0;
 	spare = pool__spare(&all, event->memory.free_bytes, 0, group->unused_bytes);
 	to = page_floor(least(want, plan->limit_bytes + least(lent, spare)));
-	if (to >= plan->limit_bytes + LEAST_BYTES)
+	if (to >= plan->limit_bytes + LEAST_RAISE_BYTES)
 		raise_to(plan, to, moment);
 }
 

@@ -2,24 +2,7 @@
 /* Decides what part of a raise donors pay for. It never reads, writes or asks the time. */
 #include "user/decide_cover.h"
 
-#define PAGE_BYTES 4096ULL
-/* As in decide_memory: less is used up before it is seen. */
-#define LEAST_BYTES (512ULL << 10)
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t plus(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
-static uint64_t page_floor(uint64_t bytes)
-{
-	return bytes & ~(PAGE_BYTES - 1);
-}
+#include "user/amount.h"
 
 void decide_cover(const struct cover_need *need, struct cover_plan *ret_plan)
 {
@@ -34,7 +17,7 @@ void decide_cover(const struct cover_need *need, struct cover_plan *ret_plan)
 		plan.own_bytes = least(plan.own_bytes, page_floor(own));
 	if (plan.own_bytes < need->limit_bytes)
 		plan.own_bytes = need->limit_bytes;
-	if (plan.goal_bytes >= plus(plan.own_bytes, LEAST_BYTES))
+	if (plan.goal_bytes >= plus(plan.own_bytes, LEAST_RAISE_BYTES))
 		plan.missing_bytes = plan.goal_bytes - plan.own_bytes;
 	*ret_plan = plan;
 }
@@ -44,5 +27,5 @@ uint64_t decide_cover_limit(const struct cover_need *need, const struct cover_pl
 {
 	uint64_t limit = plus(plan->own_bytes, taken_bytes);
 
-	return limit >= plus(need->limit_bytes, LEAST_BYTES) ? limit : need->limit_bytes;
+	return limit >= plus(need->limit_bytes, LEAST_RAISE_BYTES) ? limit : need->limit_bytes;
 }

@@ -2,18 +2,10 @@
 /* Decides how much CPU time a cgroup is to have. It never reads, writes or asks the time. */
 #include "user/decide_cpu.h"
 
+#include "user/amount.h"
+
 /* Use up to this part of the lower amount leaves room for what comes in bursts. */
 #define RETURN_SHARE_PERCENT 80
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t plus(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
 
 struct cpu_rule decide_cpu_rule(uint64_t soft, uint64_t hard, uint64_t step, uint64_t found)
 {

@@ -2,12 +2,10 @@
 /* Decides what each donor gives. It never reads, writes or asks the time. */
 #include "user/decide_donor.h"
 
+#include "user/amount.h"
 #include "user/decide_memory.h"
 
-#define PAGE_BYTES 4096ULL
 #define PPM 1000000ULL
-/* A raise smaller than the CPUs' charge batches is used up before it is seen. */
-#define LEAST_BYTES (512ULL << 10)
 /* After giving, use is at most this part of the watermark: giving must not call for the next raise.
  */
 #define CALM_SHARE_PPM 900000ULL
@@ -15,19 +13,9 @@
 #define MARGIN_LEAST_BYTES (4ULL << 20)
 #define MARGIN_CPU_BYTES (2ULL << 20)
 
-static uint64_t plus(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
 static uint64_t most(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
-}
-
-static uint64_t page_floor(uint64_t bytes)
-{
-	return bytes & ~(PAGE_BYTES - 1);
 }
 
 uint64_t decide_donor_margin(uint64_t usage_bytes, unsigned int cpus)
@@ -64,7 +52,7 @@ void decide_donor_plan(const struct donor *donors, size_t cnt, uint64_t missing_
 		plan.spares_cnt += spares[i] != 0;
 	}
 	take = page_floor(missing_bytes < plan.spare_bytes ? missing_bytes : plan.spare_bytes);
-	plan.is_feasible = take >= LEAST_BYTES && plan.spare_bytes != UINT64_MAX;
+	plan.is_feasible = take >= LEAST_RAISE_BYTES && plan.spare_bytes != UINT64_MAX;
 	left = plan.is_feasible ? take : 0;
 	for (size_t i = 0; left && i < DONORS_MAX; i++) {
 		plan.parts[i] = page_floor(

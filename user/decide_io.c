@@ -2,15 +2,12 @@
 /* Decides how much IO a cgroup may do. It never reads, writes or asks the time. */
 #include "user/decide_io.h"
 
+#include "user/amount.h"
+
 /* Use up to this part of the lower limit leaves room for what comes in bursts. */
 #define RETURN_SHARE_PERCENT 80
 
 typedef unsigned __int128 wide;
-
-static uint64_t plus(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
 
 struct io_rule decide_io_rule(uint64_t soft, uint64_t hard, uint64_t step, uint64_t found)
 {

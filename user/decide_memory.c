@@ -2,10 +2,9 @@
 /* Decides how much memory a cgroup is to have. It never reads, writes or asks the time. */
 #include "user/decide_memory.h"
 
-#define PAGE_BYTES 4096ULL
+#include "user/amount.h"
+
 #define PPM 1000000ULL
-/* A raise smaller than the CPUs' charge batches is used up before it is seen. */
-#define LEAST_RAISE_BYTES (512ULL << 10)
 /* The answer may take twice as long as it mostly does. */
 #define REACTION_SAFETY 2
 /* A returned limit keeps usage below this part of its watermark. */
@@ -16,21 +15,6 @@
 #define MARGIN_SHARE 32
 
 typedef unsigned __int128 wide;
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t plus(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
-static uint64_t page_floor(uint64_t bytes)
-{
-	return bytes & ~(PAGE_BYTES - 1);
-}
 
 /* UINT64_MAX, which is no limit, where there is no page above. */
 static uint64_t page_ceil(uint64_t bytes)

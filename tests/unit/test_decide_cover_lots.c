@@ -2,16 +2,10 @@
 /* Draws families by lot, a parent with a limit, one child in need and others that lend, and holds
  * decide_memory, decide_cover and decide_donor together to what is always true of the sum of their
  * limits. CGBPF_SEED, else a fixed seed, gives the same lots. */
-#include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
+#include "tests/fixtures/lots.h"
+#include "user/amount.h"
 #include "user/decide_cover.h"
 #include "user/decide_donor.h"
 #include "user/decide_memory.h"
@@ -19,9 +13,7 @@
 #define ROUNDS 20000U
 #define RAISES 12
 #define SEED 20260401U
-#define PAGE_BYTES 4096ULL
 #define MIB (1ULL << 20)
-#define LEAST_BYTES (512ULL << 10)
 #define LEAST_HITS (ROUNDS / 20)
 
 struct family {
@@ -40,25 +32,6 @@ struct raise {
 	struct cover_plan cover;
 	uint64_t taken_bytes;
 };
-
-static uint64_t seed, drawn;
-static unsigned int round_no;
-
-#define promise(is)                                                                                \
-	do {                                                                                       \
-		if (!(is))                                                                         \
-			fail_msg("seed %" PRIu64 ", round %u: not %s", seed, round_no, #is);       \
-	} while (0)
-
-/* splitmix64 */
-static uint64_t draw(void)
-{
-	uint64_t z = drawn += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
 
 static uint64_t pages(uint64_t most_bytes)
 {
@@ -226,7 +199,7 @@ PROPERTY(what_donors_give_up_is_what_the_child_gets_above_its_own)
 
 	(void)first;
 	promise(to >= from);
-	promise(to == from || to - from >= LEAST_BYTES);
+	promise(to == from || to - from >= LEAST_RAISE_BYTES);
 	promise(to <= raise->before.rule.hard_bytes || to == from);
 	if (!raise->taken_bytes)
 		return false;

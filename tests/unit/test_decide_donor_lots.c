@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Draws donors by lot and holds user/decide_donor.c to what is always true. It never draws others
  * twice: CGBPF_SEED, else a fixed seed, gives the same lots. */
-#include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
+#include "tests/fixtures/lots.h"
+#include "user/amount.h"
 #include "user/decide_donor.h"
 #include "user/decide_memory.h"
 
 #define ROUNDS 200000U
 #define SEED 20260401U
-#define PAGE_BYTES 4096ULL
 #define MIB (1ULL << 20)
 #define LEAST_HITS (ROUNDS / 20)
 
@@ -27,25 +20,6 @@ struct lot {
 	unsigned int cpus;
 	struct donor_plan plan;
 };
-
-static uint64_t seed, drawn;
-static unsigned int round_no;
-
-#define promise(is)                                                                                \
-	do {                                                                                       \
-		if (!(is))                                                                         \
-			fail_msg("seed %" PRIu64 ", round %u: not %s", seed, round_no, #is);       \
-	} while (0)
-
-/* splitmix64 */
-static uint64_t draw(void)
-{
-	uint64_t z = drawn += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
 
 static uint64_t any(void)
 {

@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Draws rules and observations by lot and holds user/decide_memory.c to what is always true. It
  * never draws others twice: CGBPF_SEED, else a fixed seed, gives the same lots. */
-#include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
+#include "tests/fixtures/lots.h"
+#include "user/amount.h"
 #include "user/decide_memory.h"
 
 #define ROUNDS 100000U
 #define SEED 20260101U
-#define PAGE_BYTES 4096ULL
 #define MIB (1ULL << 20)
 #define PPM 1000000U
 /* So many rounds at least must be worth their name. */
@@ -30,38 +23,9 @@ struct lot {
 	struct memory_plan plan; /* what came of it */
 };
 
-static uint64_t seed, drawn;
-static unsigned int round_no;
-
-#define promise(is)                                                                                \
-	do {                                                                                       \
-		if (!(is))                                                                         \
-			fail_msg("seed %" PRIu64 ", round %u: not %s", seed, round_no, #is);       \
-	} while (0)
-
-/* splitmix64 */
-static uint64_t draw(void)
-{
-	uint64_t z = drawn += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
 static uint64_t between(uint64_t least, uint64_t most)
 {
 	return most - least == UINT64_MAX ? draw() : least + draw() % (most - least + 1);
-}
-
-static uint64_t plus(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
-static uint64_t page_floor(uint64_t bytes)
-{
-	return bytes & ~(PAGE_BYTES - 1);
 }
 
 /* All sizes are as likely, and those about the ends of 64 bits more so. */
