@@ -51,8 +51,10 @@ void foreign__tell(struct controller *controller, const struct group *group,
 		memcpy(value, event->write.value, sizeof(event->write.value));
 		value[strcspn(value, "\n")] = '\0';
 		record->pid = event->pid;
+	} else if (record->new_text) {
+		strcpy(value, record->new_text);
 	} else {
-		strcpy(value, record->new_text ? record->new_text : "");
+		record->value = NULL;
 	}
 	record->answer = names[answer.policy];
 	record->reason = reason_name(answer.reason);

@@ -121,26 +121,19 @@ void high__report(struct controller *controller, const struct journal_record *re
 }
 
 /* As with memory.max: a value from before ours is a reset, whatever the setting. */
-static enum foreign_policy choose(struct group *group, uint64_t bytes, uint64_t now_ns,
-				  enum reason *ret_reason)
+static struct foreign_answer choose(struct group *group, uint64_t bytes, uint64_t now_ns)
 {
-	enum foreign_policy policy = group->on_foreign_write;
-	enum reason reason = REASON_FOREIGN_NEW;
+	struct foreign_answer answer = {group->on_foreign_write, REASON_FOREIGN_NEW};
 
-	if (bytes == group->high_least_bytes) {
-		policy = FOREIGN_REASSERT;
-		reason = REASON_FOREIGN_RESET;
-	}
+	if (bytes == group->high_least_bytes)
+		answer = (struct foreign_answer){FOREIGN_REASSERT, REASON_FOREIGN_RESET};
 	/* Without one there is nothing that could follow. */
-	if (policy == FOREIGN_ADOPT && bytes == UINT64_MAX)
-		policy = FOREIGN_OBEY;
-	if (policy == FOREIGN_REASSERT &&
-	    !foreign__may_reassert(group->high_reasserts_ns, now_ns)) {
-		policy = FOREIGN_OBEY;
-		reason = REASON_FOREIGN_TOO_OFTEN;
-	}
-	*ret_reason = reason;
-	return policy;
+	if (answer.policy == FOREIGN_ADOPT && bytes == UINT64_MAX)
+		answer.policy = FOREIGN_OBEY;
+	if (answer.policy == FOREIGN_REASSERT &&
+	    !foreign__may_reassert(group->high_reasserts_ns, now_ns))
+		answer = (struct foreign_answer){FOREIGN_OBEY, REASON_FOREIGN_TOO_OFTEN};
+	return answer;
 }
 
 static void take(struct controller *controller, struct group *group, uint64_t bytes,
@@ -172,13 +165,8 @@ static void take(struct controller *controller, struct group *group, uint64_t by
 void high__foreign(struct controller *controller, struct group *group,
 		   const struct cgbpf_event *event)
 {
-	static const char *const names[] = {[FOREIGN_OBEY] = "obey",
-					    [FOREIGN_REASSERT] = "reassert",
-					    [FOREIGN_ADOPT] = "adopt"};
 	struct journal_record record = report_about(group, JOURNAL_FOREIGN_WRITE);
-	char comm[CGBPF_COMM_LEN + 1] = {};
-	enum foreign_policy policy;
-	enum reason reason;
+	struct foreign_answer answer;
 	uint64_t bytes;
 
 	if (!group->has_memory || group->is_stopped || controller->apply.is_dry_run)
@@ -190,19 +178,10 @@ void high__foreign(struct controller *controller, struct group *group,
 	}
 	if (cgfs_read_bytes(group->dir_fd, "memory.high", &bytes) || bytes == group->high_bytes)
 		return;
-	policy = choose(group, bytes, apply_now_ns(), &reason);
+	answer = choose(group, bytes, apply_now_ns());
 	record.knob = knob_name(CGBPF_KNOB_MEMORY_HIGH);
 	record.old_bytes = group->high_bytes;
 	record.new_bytes = bytes;
-	if (event) {
-		memcpy(comm, event->comm, CGBPF_COMM_LEN);
-		record.pid = event->pid;
-		record.comm = comm;
-	}
-	record.answer = names[policy];
-	record.reason = reason_name(reason);
-	record.detail = reason_sentence(reason);
-	controller->summary.foreign_cnt++;
-	take(controller, group, bytes, policy);
-	report(controller, &record);
+	take(controller, group, bytes, answer.policy);
+	foreign__tell(controller, group, event, &record, answer);
 }
