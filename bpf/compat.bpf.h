@@ -54,4 +54,11 @@ static __always_inline __s64 compat__rss_pages(struct mm_struct *mm, int member)
 	return pages > 0 ? pages : 0;
 }
 
+/*
+ * bpf_rdonly_cast() came with 6.2 (a35b9af4ec2c "bpf: Add a kfunc for generic type cast"). Goes
+ * when 6.1 is no longer supported. Weak: the verifier takes the call out where it is not there.
+ */
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+#define COMPAT__CAN_CAST bpf_core_enum_value_exists(enum special_kfunc_type, KF_bpf_rdonly_cast)
+
 #endif

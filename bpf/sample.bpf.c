@@ -10,6 +10,7 @@
  * kernel/cgroup/cgroup_iter.c, bpf/cgroup_iter.c before 6.13).
  */
 #include "bpf/cgbpf.bpf.h"
+#include "bpf/compat.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -98,6 +99,41 @@ static __always_inline void count(__u32 *buckets, __u32 cnt, __u64 pages, __u32 
 		buckets[bucket]++;
 }
 
+/*
+ * Own pages of one node, by loads instead of copies. INFO is typed: the verifier has to know every
+ * offset, and does, turn by turn; it does not follow a division (6.12), so that sizes are compared.
+ */
+static __always_inline void add_node_directly(struct mem_cgroup_per_node *info,
+					      struct memory *memory)
+{
+	const __u32 zone_size = sizeof(__u64) * NR_LRU_LISTS;
+	const __u32 generations_size = sizeof(__s64) * GENERATIONS * 2;
+	__u32 size = bpf_core_field_size(info->lru_zone_size);
+	__u64 *sizes = (void *)info + bpf_core_field_offset(info->lru_zone_size);
+	__s64 *generations;
+
+	for (__u32 zone = 0; zone < ZONES_MAX && (zone + 1) * zone_size <= size; zone++) {
+		memory->anon +=
+			sizes[LRU_INACTIVE_ANON] + sizes[LRU_ACTIVE_ANON] + sizes[LRU_UNEVICTABLE];
+		memory->file += sizes[LRU_INACTIVE_FILE] + sizes[LRU_ACTIVE_FILE];
+		sizes += NR_LRU_LISTS;
+	}
+	if (!bpf_core_field_exists(info->lruvec.lrugen.nr_pages))
+		return;
+	size = bpf_core_field_size(info->lruvec.lrugen.nr_pages);
+	generations = (void *)info +
+		      bpf_core_field_offset(struct mem_cgroup_per_node, lruvec.lrugen.nr_pages);
+	for (__u32 part = 0; part < GENERATIONS * 2; part++) {
+		for (__u32 zone = 0; zone < ZONES_MAX && (zone + 1) * generations_size <= size;
+		     zone++) {
+			if (part % 2)
+				memory->file += *generations++;
+			else
+				memory->anon += *generations++;
+		}
+	}
+}
+
 /* Own pages of one node; counters may be a little below zero. */
 static __always_inline void add_node(struct mem_cgroup_per_node *info, struct memory *memory)
 {
@@ -151,20 +187,36 @@ static __always_inline __u64 no_less_than_none(__u64 pages)
 static __always_inline int measure(struct cgroup *cgroup, struct memory *memory)
 {
 	int slot = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id);
-	struct cgroup_subsys_state *css = NULL;
-	struct mem_cgroup *memcg;
+	struct cgroup_subsys_state *css;
+	struct mem_cgroup *memcg, *typed;
 
-	bpf_core_read(&css, sizeof(css), &cgroup->subsys[slot]);
+	/* The cgroup is typed: a load will do. */
+	css = *(struct cgroup_subsys_state **)((void *)cgroup +
+					       bpf_core_field_offset(cgroup->subsys) +
+					       slot * sizeof(css));
 	if (!css)
 		return -1;
 	memcg = (void *)css - bpf_core_field_offset(struct mem_cgroup, css);
-	memory->usage = BPF_CORE_READ(memcg, memory.usage.counter);
-	memory->max = BPF_CORE_READ(memcg, memory.max);
+	if (COMPAT__CAN_CAST) {
+		typed = bpf_rdonly_cast(memcg, bpf_core_type_id_kernel(struct mem_cgroup));
+		memory->usage = typed->memory.usage.counter;
+		memory->max = typed->memory.max;
+	} else {
+		memory->usage = BPF_CORE_READ(memcg, memory.usage.counter);
+		memory->max = BPF_CORE_READ(memcg, memory.max);
+	}
 	for (__u32 node = 0; node < NODES_MAX && node < cfg_nodes_cnt; node++) {
 		struct mem_cgroup_per_node *info = NULL;
 
 		bpf_core_read(&info, sizeof(info), &memcg->nodeinfo[node]);
-		if (info)
+		if (!info)
+			continue;
+		if (COMPAT__CAN_CAST)
+			add_node_directly(
+				bpf_rdonly_cast(
+					info, bpf_core_type_id_kernel(struct mem_cgroup_per_node)),
+				memory);
+		else
 			add_node(info, memory);
 	}
 	memory->anon = no_less_than_none(memory->anon);
