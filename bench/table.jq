@@ -67,5 +67,6 @@ else empty end),
 		| [$key, (.off_ns.p50 | us)] + ([.idle, .governed] | map(
 			"\(.ratio.p50 | change) (\(.ratio.min | change) to \(.ratio.max | change))",
 			(.best_ratio | change)))
-		| row([16, 12, 32, 10, 32, 10]))
+		| row([16, 12, 32, 10, 32, 10])),
+	"BPF run time of these loops, counted by the kernel: nothing governed \(.overhead.run_time_share.idle | percent), governed \(.overhead.run_time_share.governed | percent)"
 else empty end)

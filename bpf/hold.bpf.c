@@ -4,10 +4,14 @@
  * moves. It never prevents what the kernel would do after that.
  *
  * The task spins: mem_cgroup_out_of_memory() may not sleep in a BPF program. So there are bounds in
- * time (the rule's hold), in holders (fewer than CPUs) and in patience (a limit at which a hold ran
- * out is not held at again), and whoever spins on the CPU on which the rescuer waits makes room at
- * once: oom_lock's mutex_lock_killable(), which comes next, is a point where the kernel may
- * schedule.
+ * time (the rule's hold), in holders (one for each CPU, and fewer than CPUs once a hold ran out)
+ * and in patience (a limit at which a hold ran out is not held at again), and whoever spins on the
+ * CPU on which the rescuer waits makes room at once: oom_lock's mutex_lock_killable(), which comes
+ * next, is a point where the kernel may schedule.
+ *
+ * One for each CPU needs no count: where the kernel is not preemptible a spinning task keeps its
+ * CPU, and where it is, this program does not run a second time on a CPU on which it was preempted
+ * (prog->active in __bpf_prog_enter_recur(), kernel/bpf/trampoline.c).
  */
 #include "bpf/cgbpf.bpf.h"
 
@@ -22,10 +26,11 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Where nobody answered in time, nobody is held for this long. */
 #define UNANSWERED_REST_NS NSEC_PER_SEC
 
-const volatile __s32 cfg_holders_max = 1;
+const volatile __s32 cfg_holders_max = 1; /* within a second after a hold ran out */
 const volatile __u64 cfg_heartbeat_stale_ns = 15 * NSEC_PER_SEC;
 
 __u32 rescuer_tid = 0; /* set by user space */
+static __u64 unanswered_ns; /* when a hold last ran out, at whichever limit */
 static __u64 rescuer_task; /* address of its task_struct, only ever read through probe reads */
 
 struct hold {
@@ -78,7 +83,9 @@ __hidden int hold__may_begin(struct cgbpf_rule *rule, struct cgbpf_cgroup *seen,
 	     now_ns - seen->unanswered_ns < UNANSWERED_REST_NS) ||
 	    now_ns - stats->heartbeat_ns > cfg_heartbeat_stale_ns)
 		goto refuse;
-	if (__sync_fetch_and_add(&stats->holders, 1) >= cfg_holders_max) {
+	/* While all are answered in time, no CPU has to be kept free of them. */
+	if (__sync_fetch_and_add(&stats->holders, 1) >= cfg_holders_max &&
+	    now_ns - unanswered_ns < UNANSWERED_REST_NS) {
 		__sync_fetch_and_add(&stats->holders, -1);
 		goto refuse;
 	}
@@ -121,6 +128,7 @@ __hidden int hold__wait(struct mem_cgroup *memcg, struct cgbpf_rule *rule,
 	else {
 		seen->unanswered_pages = max_pages;
 		seen->unanswered_ns = now_ns;
+		unanswered_ns = now_ns;
 	}
 	return 0;
 }

@@ -14,11 +14,6 @@ setup() {
 	make_parent "$MANY"
 }
 
-teardown() {
-	[[ -z ${IS_TRACED:-} ]] || stop_traced
-	end_test
-}
-
 governed_cnt() {
 	bpftool -j map dump pinned "$PIN_DIR/rules" | jq length
 }
@@ -106,24 +101,6 @@ resident_kb() {
 	stop_cgbpf TERM
 	assert_said '[0-9]+ times there was no room'
 	assert_equal "$(cat "$web/memory.max" "$MANY"/*/memory.max | grep -cx max)" 11 "cgroups as they were"
-}
-
-# start_traced FILE INJECTION: cgbpf under strace, which spoils writes to FILE; strace counts them thread by thread.
-start_traced() {
-	printf '#!/bin/sh\nexec strace -f --seccomp-bpf -q -o /dev/null -P %s -e trace=pwrite64 -e inject=pwrite64:%s %s "$@"\n' \
-		"$1" "$2" "$CGBPF" >"$LIVE_DIR/traced"
-	chmod +x "$LIVE_DIR/traced"
-	CGBPF=$LIVE_DIR/traced start_cgbpf -c "$CONFIG"
-	IS_TRACED=yes
-}
-
-# strace passes no signal on.
-stop_traced() {
-	local child tracer=$CGBPF_PID
-	CGBPF_PID='' IS_TRACED=''
-	child=$(</run/cgbpf/lock)
-	kill -TERM "$child"
-	wait_for "$DEADLINE" is_gone "$tracer" || kill -KILL "$child"
 }
 
 @test "a limit whose cgroup went between event and write is forgotten and no other suffers" {

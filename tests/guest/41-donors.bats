@@ -165,6 +165,23 @@ make_four() {
 	assert_kills "$TEST_CGROUP/a" 0
 }
 
+@test "donors: one that vanishes between plan and write is done without; the others give its part" {
+	skip_feature sample
+	make_four
+	# As soft has it: the first write to it is the one that takes from it.
+	echo 64M >"$TEST_CGROUP/c/memory.max"
+	write_targets "machine: { reserve: 100%, calibration: \"$CALIBRATION\" }" <"$LIVE_DIR/targets"
+	start_traced "$TEST_CGROUP/c/memory.max" error=ENODEV:when=1+
+	# Slowly: strace is between every answer and its write.
+	lives "$R" ramp --bytes 56M --step-ms 50
+	wait_journal '.event == "oom_adjustment" and .added_memory > 0'
+	jq -se 'map(select(.added_memory // 0 > 0)) | all(.added_memory as $added | .adjusted_cgroups
+		| length == 2 and all(.name | endswith("/c") | not) and (map(.reduced_memory) | add) == $added)' \
+		"$JOURNAL" || fail "$(cat "$JOURNAL")"
+	wait_journal '.event == "cgroup_gone" and (.cgroup | endswith("/c"))'
+	stop_traced
+}
+
 # bats test_tags=core
 @test "donors: where a parent binds, only its own children lend, and their sum stays" {
 	local parent outside before

@@ -124,6 +124,24 @@ write_targets() {
 	} >"$CONFIG"
 }
 
+# start_traced FILE INJECTION: cgbpf under strace, which spoils writes to FILE; strace counts them thread by thread.
+start_traced() {
+	printf '#!/bin/sh\nexec strace -f --seccomp-bpf -q -o /dev/null -P %s -e trace=pwrite64 -e inject=pwrite64:%s %s "$@"\n' \
+		"$1" "$2" "$CGBPF" >"$LIVE_DIR/traced"
+	chmod +x "$LIVE_DIR/traced"
+	CGBPF=$LIVE_DIR/traced start_cgbpf -c "$CONFIG"
+	IS_TRACED=yes
+}
+
+# strace passes no signal on.
+stop_traced() {
+	local child tracer=$CGBPF_PID
+	CGBPF_PID='' IS_TRACED=''
+	child=$(</run/cgbpf/lock)
+	kill -TERM "$child"
+	wait_for "$DEADLINE" is_gone "$tracer" || kill -KILL "$child"
+}
+
 # map_values NAME: the values of a pinned map, by their fields' names, one a line.
 map_values() {
 	bpftool -j map dump pinned "$PIN_DIR/$1" | jq -c '.[].formatted.value'
@@ -224,6 +242,7 @@ skip_feature() {
 # Ends what the test left, then fails if it left something in the kernel. For files with a teardown of their own.
 end_test() {
 	local status=0 pid
+	[[ -z ${IS_TRACED:-} ]] || stop_traced
 	if [[ -n $CGBPF_PID ]] && ! is_gone "$CGBPF_PID"; then
 		stop_cgbpf TERM || status=1
 	fi
