@@ -72,13 +72,6 @@ enum cgbpf_event_kind {
 	CGBPF_EVENT_VICTIM_EXIT = 30, /* a process that the OOM killer chose has ended */
 };
 
-/* Bits of cgbpf_memory_event.flags. */
-enum cgbpf_memory_flag {
-	CGBPF_MEMORY_HELD = 1 << 0, /* the task is being held while this record is read */
-	CGBPF_MEMORY_IS_LEAF =
-		1 << 1, /* charged directly: file_bytes is all of the cgroup's page cache */
-};
-
 /* Kinds 1 to 3. */
 struct cgbpf_memory_event {
 	__u64 usage_bytes; /* with the charge that is being tried */
@@ -90,8 +83,6 @@ struct cgbpf_memory_event {
 	__u64 binder_id; /* the ancestor with that least room; 0 where none has a limit */
 	__u64 free_bytes; /* the machine's free pages and page cache, as MemFree + Active(file) +
 			     Inactive(file) */
-	__u32 flags;
-	__u32 reserved;
 };
 
 /* CGBPF_EVENT_KILL, _VICTIM_EXIT. The limit's owner is cgbpf_event.cgroup_id, 0 for the machine;
@@ -345,7 +336,7 @@ struct cgbpf_usage {
 };
 
 _Static_assert(sizeof(struct cgbpf_usage) == 7944, "usage");
-_Static_assert(sizeof(struct cgbpf_memory_event) == 64, "memory event");
+_Static_assert(sizeof(struct cgbpf_memory_event) == 56, "memory event");
 _Static_assert(sizeof(struct cgbpf_kill_event) == 40, "kill event");
 _Static_assert(sizeof(struct cgbpf_write_event) == 56, "write event");
 _Static_assert(sizeof(struct cgbpf_cpu_event) == 64, "cpu event");

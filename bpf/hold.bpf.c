@@ -9,9 +9,7 @@
  * CPU on which the rescuer waits makes room at once: oom_lock's mutex_lock_killable(), which comes
  * next, is a point where the kernel may schedule.
  *
- * One for each CPU needs no count: where the kernel is not preemptible a spinning task keeps its
- * CPU, and where it is, this program does not run a second time on a CPU on which it was preempted
- * (prog->active in __bpf_prog_enter_recur(), kernel/bpf/trampoline.c).
+ * One for each CPU needs no count: a kprobe's program runs with preemption off.
  */
 #include "bpf/cgbpf.bpf.h"
 

@@ -136,7 +136,6 @@ __noinline int look_closer(__u64 counter, __u64 leaf, __u64 usage, __u64 trying_
 	event.memory.limit_bytes = pages_to_bytes(max);
 	event.memory.file_bytes = pages_to_bytes(file);
 	event.memory.growth_bytes_per_ms = seen->growth_bytes_per_ms;
-	event.memory.flags = leaf == counter ? CGBPF_MEMORY_IS_LEAF : 0;
 	event.memory.free_bytes = headroom__free_bytes(memcg_of(counter));
 	headroom__of_ancestors(counter, trying_pages, &event.memory);
 	see(seen, &event);
@@ -151,29 +150,52 @@ __noinline int look_closer(__u64 counter, __u64 leaf, __u64 usage, __u64 trying_
 	return 0;
 }
 
+struct level {
+	__u64 usage, max, high;
+	struct page_counter *parent;
+};
+
+static __always_inline struct level read_level(struct page_counter *counter)
+{
+	struct page_counter *typed;
+
+	if (COMPAT__CAN_CAST) {
+		typed = bpf_rdonly_cast(counter, bpf_core_type_id_kernel(struct page_counter));
+		return (struct level){typed->usage.counter, typed->max, typed->high, typed->parent};
+	}
+	return (struct level){BPF_CORE_READ(counter, usage.counter), BPF_CORE_READ(counter, max),
+			      BPF_CORE_READ(counter, high), BPF_CORE_READ(counter, parent)};
+}
+
 /*
  * Once for each batch of 64 pages (try_charge_memcg() in mm/memcontrol.c), with the leaf's counter;
- * the kernel then walks the parents as we do. Counters less than half full are left at three
+ * the kernel then walks the parents as we do. Counters less than half full are left at four
  * loads each.
+ *
+ * This one and on_oom are kprobes, which run with preemption off (kprobe_ftrace_handler() in
+ * arch/x86/kernel/kprobes/ftrace.c). An fentry program is preempted where the kernel is (7.x;
+ * others with preempt=full), first of all by the rescuer that it wakes, and until its task runs
+ * again the kernel leaves the program out for every other task on that CPU (prog->active).
  */
-SEC("?fentry/page_counter_try_charge")
-int BPF_PROG(on_charge, struct page_counter *counter, unsigned long nr_pages)
+SEC("?kprobe/page_counter_try_charge")
+int BPF_KPROBE(on_charge, struct page_counter *counter, unsigned long nr_pages)
 {
 	struct page_counter *each = counter;
 
 	for (int i = 0; i < DEPTH_MAX && each; i++) {
-		__u64 max = each->max, high = each->high;
-		__u64 usage = each->usage.counter + nr_pages;
+		struct level level = read_level(each);
+		__u64 usage = level.usage + nr_pages;
 
-		if (usage >= (high < max ? high : max) / 2)
-			look_closer(address_of(each), address_of(counter), usage, nr_pages, max);
-		each = each->parent;
+		if (usage >= (level.high < level.max ? level.high : level.max) / 2)
+			look_closer(address_of(each), address_of(counter), usage, nr_pages,
+				    level.max);
+		each = level.parent;
 	}
 	return 0;
 }
 
-SEC("?fentry/mem_cgroup_out_of_memory")
-int BPF_PROG(on_oom, struct mem_cgroup *memcg)
+SEC("?kprobe/mem_cgroup_out_of_memory")
+int BPF_KPROBE(on_oom, struct mem_cgroup *memcg)
 {
 	struct cgbpf_event event = {.kind = CGBPF_EVENT_OOM};
 	__u32 tid = bpf_get_current_pid_tgid();
@@ -184,7 +206,7 @@ int BPF_PROG(on_oom, struct mem_cgroup *memcg)
 	__u64 max;
 
 	event.kernel_ns = bpf_ktime_get_ns();
-	event.cgroup_id = memcg->css.cgroup->kn->id;
+	event.cgroup_id = BPF_CORE_READ(memcg, css.cgroup, kn, id);
 	bpf_map_update_elem(&oom_owner, &tid, &event.cgroup_id, BPF_ANY);
 
 	rule = state__rule_for(event.cgroup_id, CGBPF_KNOB_MEMORY_MAX);
@@ -192,7 +214,7 @@ int BPF_PROG(on_oom, struct mem_cgroup *memcg)
 	stats = state__stats();
 	if (!rule || !seen || !stats)
 		return 0;
-	max = memcg->memory.max;
+	max = BPF_CORE_READ(memcg, memory.max);
 	__sync_fetch_and_add(&seen->oom_cnt, 1);
 	__sync_fetch_and_add(&stats->oom_cnt, 1);
 
@@ -200,12 +222,12 @@ int BPF_PROG(on_oom, struct mem_cgroup *memcg)
 	if (seen->oom_said_pages != max || event.kernel_ns - seen->oom_said_ns >= OOM_AGAIN_NS) {
 		seen->oom_said_pages = max;
 		seen->oom_said_ns = event.kernel_ns;
-		event.memory.usage_bytes = pages_to_bytes(memcg->memory.usage.counter);
+		event.memory.usage_bytes =
+			pages_to_bytes(BPF_CORE_READ(memcg, memory.usage.counter));
 		event.memory.limit_bytes = pages_to_bytes(max);
 		event.memory.file_bytes = pages_to_bytes(headroom__file_pages(address_of(memcg)));
 		event.memory.growth_bytes_per_ms = seen->growth_bytes_per_ms;
 		event.memory.free_bytes = headroom__free_bytes(address_of(memcg));
-		event.memory.flags = is_held ? CGBPF_MEMORY_HELD : 0;
 		headroom__of_ancestors(address_of(&memcg->memory), 0, &event.memory);
 		see(seen, &event);
 		emit__urgent(&event);

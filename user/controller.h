@@ -207,9 +207,8 @@ struct foreign_answer foreign__choose(struct controller *controller, const struc
 				      bool is_soft_given, bool is_unlimited,
 				      uint64_t reasserts_ns[GROUP_REASSERTS_MAX]);
 /* Journals it; EVENT is NULL where it was found by looking. */
-void foreign__tell(struct controller *controller, const struct group *group,
-		   const struct cgbpf_event *event, struct journal_record *record,
-		   struct foreign_answer answer);
+void foreign__tell(struct controller *controller, const struct cgbpf_event *event,
+		   struct journal_record *record, struct foreign_answer answer);
 /* Looks whether another limit stands than ours, where the write itself was not seen. */
 void foreign__find(struct controller *controller, struct group *group);
 

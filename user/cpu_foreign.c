@@ -104,5 +104,5 @@ void cpu__foreign(struct controller *controller, struct group *group,
 		adopt(controller, group, &key, value);
 	else
 		reassert(controller, group, &key, value);
-	foreign__tell(controller, group, event, &record, answer);
+	foreign__tell(controller, event, &record, answer);
 }

@@ -137,54 +137,36 @@ static void reassert(struct controller *controller, struct group *group, uint64_
 		calm__lower(controller, group, ours);
 }
 
-struct answer {
-	enum foreign_policy policy;
-	enum reason reason;
-};
-
-static struct answer choose(const struct controller *controller, struct group *group,
-			    uint64_t bytes, uint64_t now_ns)
+static struct foreign_answer choose(const struct controller *controller, struct group *group,
+				    uint64_t bytes, uint64_t now_ns)
 {
-	struct answer answer = {group->on_foreign_write, REASON_FOREIGN_NEW};
+	struct foreign_answer answer = {group->on_foreign_write, REASON_FOREIGN_NEW};
 
 	if (is_original(controller, group, bytes))
-		answer = (struct answer){FOREIGN_REASSERT, REASON_FOREIGN_RESET};
+		answer = (struct foreign_answer){FOREIGN_REASSERT, REASON_FOREIGN_RESET};
 	else if (group->made_ns && now_ns - group->made_ns < SETTLE_NS)
-		answer = (struct answer){group->is_soft_given ? FOREIGN_REASSERT : FOREIGN_ADOPT,
-					 REASON_MAKER};
+		answer = (struct foreign_answer){
+			group->is_soft_given ? FOREIGN_REASSERT : FOREIGN_ADOPT, REASON_MAKER};
 	if (answer.policy == FOREIGN_ADOPT && bytes == UINT64_MAX)
 		answer.policy = FOREIGN_OBEY;
 	if (answer.policy == FOREIGN_REASSERT && answer.reason != REASON_MAKER &&
 	    !foreign__may_reassert(group->reasserts_ns, now_ns))
-		answer = (struct answer){FOREIGN_OBEY, REASON_FOREIGN_TOO_OFTEN};
+		answer = (struct foreign_answer){FOREIGN_OBEY, REASON_FOREIGN_TOO_OFTEN};
 	return answer;
 }
 
 static void answer_write(struct controller *controller, struct group *group,
 			 const struct cgbpf_event *event)
 {
-	static const char *const names[] = {[FOREIGN_OBEY] = "obey",
-					    [FOREIGN_REASSERT] = "reassert",
-					    [FOREIGN_ADOPT] = "adopt"};
 	struct journal_record record = report_about(group, JOURNAL_FOREIGN_WRITE);
 	uint64_t received_ns = apply_now_ns() - event->kernel_ns;
-	struct answer answer;
-	char comm[CGBPF_COMM_LEN + 1] = {}, value[sizeof(event->write.value) + 1] = {};
+	struct foreign_answer answer;
 	uint64_t bytes;
 
 	if (group->is_stopped || value_of(group, event, &bytes) || bytes == group->limit_bytes)
 		return;
 	answer = choose(controller, group, bytes, event->kernel_ns);
-	memcpy(comm, event->comm, CGBPF_COMM_LEN);
-	memcpy(value, event->write.value, sizeof(event->write.value));
 	record.new_bytes = bytes;
-	record.pid = event->pid;
-	record.comm = comm;
-	record.value = value;
-	record.answer = names[answer.policy];
-	record.reason = reason_name(answer.reason);
-	record.detail = reason_sentence(answer.reason);
-	controller->summary.foreign_cnt++;
 	if (!controller->apply.is_dry_run) {
 		if (answer.policy == FOREIGN_OBEY)
 			obey(controller, group, bytes);
@@ -200,7 +182,7 @@ static void answer_write(struct controller *controller, struct group *group,
 	record.has_times = true;
 	record.times.received_ns = received_ns;
 	record.times.decided_ns = apply_now_ns() - event->kernel_ns;
-	report(controller, &record);
+	foreign__tell(controller, event, &record, answer);
 }
 
 void foreign__find(struct controller *controller, struct group *group)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What to answer to somebody else's write of a knob other than memory.max, and how it is told. It
+/* What to answer to somebody else's write of a knob other than memory.max, and how any is told. It
  * never writes. */
 #include <string.h>
 
@@ -34,16 +34,14 @@ struct foreign_answer foreign__choose(struct controller *controller, const struc
 	return answer;
 }
 
-void foreign__tell(struct controller *controller, const struct group *group,
-		   const struct cgbpf_event *event, struct journal_record *record,
-		   struct foreign_answer answer)
+void foreign__tell(struct controller *controller, const struct cgbpf_event *event,
+		   struct journal_record *record, struct foreign_answer answer)
 {
 	static const char *const names[] = {[FOREIGN_OBEY] = "obey",
 					    [FOREIGN_REASSERT] = "reassert",
 					    [FOREIGN_ADOPT] = "adopt"};
 	char comm[CGBPF_COMM_LEN + 1] = {}, value[CGBPF_VALUE_LEN] = {};
 
-	(void)group;
 	record->comm = comm;
 	record->value = value;
 	if (event) {

@@ -183,5 +183,5 @@ void high__foreign(struct controller *controller, struct group *group,
 	record.old_bytes = group->high_bytes;
 	record.new_bytes = bytes;
 	take(controller, group, bytes, answer.policy);
-	foreign__tell(controller, group, event, &record, answer);
+	foreign__tell(controller, event, &record, answer);
 }

@@ -147,5 +147,5 @@ void io__foreign(struct controller *controller, struct group *group,
 		reassert(controller, group, &written);
 	else
 		give_way(controller, group, &written, answer.policy);
-	foreign__tell(controller, group, event, &record, answer);
+	foreign__tell(controller, event, &record, answer);
 }

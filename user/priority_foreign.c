@@ -53,5 +53,5 @@ void priority__foreign(struct controller *controller, struct group *group,
 			apply__set(&controller->apply, &key, fd, ours, NULL);
 	}
 	close(fd);
-	foreign__tell(controller, group, event, &record, answer);
+	foreign__tell(controller, event, &record, answer);
 }
