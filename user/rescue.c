@@ -59,7 +59,7 @@ static int on_record(void *context, void *data, size_t size)
 
 /*
  * Writes a word that the kernel refuses (EINVAL) and sees whether our own program felt it. A quiet
- * machine and one on which fentry does not run (kernel.ftrace_enabled=0) look alike otherwise.
+ * machine and one on which programs do not run (kernel.ftrace_enabled=0) look alike otherwise.
  */
 static void beat(struct rescue *rescue)
 {
