@@ -4,12 +4,11 @@
  * moves. It never prevents what the kernel would do after that.
  *
  * The task spins: mem_cgroup_out_of_memory() may not sleep in a BPF program. So there are bounds in
- * time (the rule's hold), in holders (one for each CPU, and fewer than CPUs once a hold ran out)
- * and in patience (a limit at which a hold ran out is not held at again), and whoever spins on the
- * CPU on which the rescuer waits makes room at once: oom_lock's mutex_lock_killable(), which comes
- * next, is a point where the kernel may schedule.
- *
- * One for each CPU needs no count: a kprobe's program runs with preemption off.
+ * time (the rule's hold), in patience (a limit at which a hold ran out is not held at again), in
+ * what may be spent on holds that run out, machine-wide, and in holders: one for each CPU, because
+ * a kprobe's program runs with preemption off. Whoever spins on the CPU on which the rescuer waits
+ * makes room at once: oom_lock's mutex_lock_killable(), which comes next, is a point where the
+ * kernel may schedule.
  */
 #include "bpf/cgbpf.bpf.h"
 
@@ -23,12 +22,15 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define ROOM_ENOUGH_PAGES 64
 /* Where nobody answered in time, nobody is held for this long. */
 #define UNANSWERED_REST_NS NSEC_PER_SEC
+/* What holds that ran out may have spent before the next one begins, at whichever limit, and how
+ * much of it is forgotten as time goes by: one part in ten. */
+#define SPENT_MOST_NS (50 * NSEC_PER_MSEC)
+#define SPENT_FORGOTTEN_PART 10
 
-const volatile __s32 cfg_holders_max = 1; /* within a second after a hold ran out */
 const volatile __u64 cfg_heartbeat_stale_ns = 15 * NSEC_PER_SEC;
 
 __u32 rescuer_tid = 0; /* set by user space */
-static __u64 unanswered_ns; /* when a hold last ran out, at whichever limit */
+static __u64 spent_ns, spent_at_ns; /* by holds that ran out, and when that was true */
 static __u64 rescuer_task; /* address of its task_struct, only ever read through probe reads */
 
 struct hold {
@@ -70,6 +72,14 @@ static long still_held(__u32 turn, struct hold *hold)
 	return bpf_ktime_get_ns() >= hold->until_ns;
 }
 
+static __always_inline __u64 spent_until(__u64 now_ns)
+{
+	__u64 forgotten =
+		now_ns > spent_at_ns ? (now_ns - spent_at_ns) / SPENT_FORGOTTEN_PART : 0;
+
+	return spent_ns > forgotten ? spent_ns - forgotten : 0;
+}
+
 __hidden int hold__may_begin(struct cgbpf_rule *rule, struct cgbpf_cgroup *seen, __u64 max_pages,
 			     __u64 now_ns)
 {
@@ -79,20 +89,14 @@ __hidden int hold__may_begin(struct cgbpf_rule *rule, struct cgbpf_cgroup *seen,
 		return 0;
 	if ((seen->unanswered_pages == max_pages &&
 	     now_ns - seen->unanswered_ns < UNANSWERED_REST_NS) ||
-	    now_ns - stats->heartbeat_ns > cfg_heartbeat_stale_ns)
-		goto refuse;
-	/* While all are answered in time, no CPU has to be kept free of them. */
-	if (__sync_fetch_and_add(&stats->holders, 1) >= cfg_holders_max &&
-	    now_ns - unanswered_ns < UNANSWERED_REST_NS) {
-		__sync_fetch_and_add(&stats->holders, -1);
-		goto refuse;
+	    now_ns - stats->heartbeat_ns > cfg_heartbeat_stale_ns ||
+	    spent_until(now_ns) >= SPENT_MOST_NS) {
+		__sync_fetch_and_add(&stats->hold_refused_cnt, 1);
+		return 0;
 	}
+	__sync_fetch_and_add(&stats->holders, 1);
 	__sync_fetch_and_add(&seen->holders, 1);
 	return 1;
-
-refuse:
-	__sync_fetch_and_add(&stats->hold_refused_cnt, 1);
-	return 0;
 }
 
 __hidden int hold__wait(struct mem_cgroup *memcg, struct cgbpf_rule *rule,
@@ -126,7 +130,8 @@ __hidden int hold__wait(struct mem_cgroup *memcg, struct cgbpf_rule *rule,
 	else {
 		seen->unanswered_pages = max_pages;
 		seen->unanswered_ns = now_ns;
-		unanswered_ns = now_ns;
+		spent_ns = spent_until(now_ns) + held_ns;
+		spent_at_ns = now_ns;
 	}
 	return 0;
 }

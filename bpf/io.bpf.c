@@ -15,6 +15,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define SAY_EVERY_NS (20 * NSEC_PER_MSEC)
 #define NOTE_EVERY_NS NSEC_PER_SEC
 
+bool is_io_governed = false; /* set by user space with the first rule for io.max */
+
 static __always_inline bool is_due(__u64 *last_ns, __u64 every_ns, __u64 now_ns)
 {
 	__u64 said_ns = *last_ns;
@@ -42,35 +44,37 @@ static __always_inline void say(struct cgbpf_rule *rule, struct cgbpf_cgroup *se
 	emit__urgent(event);
 }
 
-/* The nearest governed cgroup at or above the one that the bio is charged to. */
+/* The nearest governed cgroup at or above the one that the bio is charged to. BIO is typed, so that
+ * loads will do: this runs for each bio of every cgroup with a limit. */
 static __always_inline int look(struct bio *bio, bool is_throttled)
 {
 	struct cgbpf_event event = {.kind = CGBPF_EVENT_IO_THROTTLED};
-	struct blkcg_gq *blkg = BPF_CORE_READ(bio, bi_blkg);
-	struct gendisk *disk = BPF_CORE_READ(bio, bi_bdev, bd_disk);
+	struct blkcg_gq *blkg = bio->bi_blkg;
+	struct gendisk *disk = bio->bi_bdev->bd_disk;
 	struct cgbpf_stats *stats = state__stats();
 	struct cgbpf_cgroup *seen = NULL;
 	struct cgbpf_rule *rule = NULL;
 	__u32 way;
 
-	event.io.device = (__u32)BPF_CORE_READ(disk, major) << MINOR_BITS |
-			  (__u32)BPF_CORE_READ(disk, first_minor);
+	if (!is_io_governed)
+		return 0;
+	event.io.device = (__u32)disk->major << MINOR_BITS | (__u32)disk->first_minor;
 	for (int i = 0; i < DEPTH_MAX && blkg; i++) {
-		event.cgroup_id = BPF_CORE_READ(blkg, blkcg, css.cgroup, kn, id);
+		event.cgroup_id = blkg->blkcg->css.cgroup->kn->id;
 		rule = state__rule_for(event.cgroup_id, CGBPF_KNOB_IO_MAX);
 		if (rule && rule->io_device == event.io.device)
 			break;
 		rule = NULL;
-		blkg = BPF_CORE_READ(blkg, parent);
+		blkg = blkg->parent;
 	}
 	if (!rule || !stats)
 		return 0;
 	seen = state__cgroup(event.cgroup_id);
 	if (!seen)
 		return 0;
-	way = BPF_CORE_READ(bio, bi_opf) & REQ_OP_WRITE_BIT;
+	way = bio->bi_opf & REQ_OP_WRITE_BIT;
 	event.io.is_write = way;
-	__sync_fetch_and_add(&seen->io_bytes[way & 1], BPF_CORE_READ(bio, bi_iter.bi_size));
+	__sync_fetch_and_add(&seen->io_bytes[way & 1], bio->bi_iter.bi_size);
 	__sync_fetch_and_add(&seen->io_ops[way & 1], 1);
 	if (is_throttled) {
 		__sync_fetch_and_add(&stats->io_throttled_cnt, 1);

@@ -52,11 +52,9 @@ static unsigned int nodes_cnt(void)
 static void configure(struct cgbpf *skel, const struct features *features)
 {
 	struct bpf_program *program;
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
 	skel->rodata->cfg_own_tgid = getpid();
 	skel->rodata->cfg_nodes_cnt = nodes_cnt();
-	skel->rodata->cfg_holders_max = cpus > 1 ? (int)cpus - 1 : 1;
 	bpf_object__for_each_program(program, skel->obj)
 	{
 		bool wanted = features_want_program(features, bpf_program__name(program));
@@ -250,6 +248,8 @@ int loader__set_rule(struct loader *loader, uint64_t cgroup_id, const struct cgb
 	int err;
 
 	/* The state first: a rule without one is not acted on. */
+	if (rule->knobs & 1U << CGBPF_KNOB_IO_MAX)
+		loader->skel->bss->is_io_governed = true;
 	err = bpf_map_update_elem(bpf_map__fd(loader->skel->maps.cgroups), &cgroup_id, &none,
 				  BPF_NOEXIST);
 	if (err && err != -EEXIST)

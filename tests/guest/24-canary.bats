@@ -111,6 +111,25 @@ stats() {
 	(($(stats hold_refused_cnt) > 0)) || fail "no hold was refused"
 }
 
+@test "stopped, not every cgroup's hold is let run out: what they cost the machine is bounded" {
+	local web pids=()
+	write_config "$(path_of "$WEB")*" 16M 128M "hold: 100ms"
+	for web in "$WEB"{1..8}; do
+		mkdir "$web"
+		echo 16M >"$web/memory.max"
+	done
+	start_cgbpf -c "$CONFIG"
+	pause_cgbpf
+	for web in "$WEB"{1..8}; do
+		"$WORKLOAD" touch --cgroup "$web" --bytes 64M >/dev/null 2>&1 3>&- &
+		pids+=("$!")
+	done
+	for web in "${pids[@]}"; do ! wait "$web" || fail "one was not killed"; done
+	(($(stats hold_refused_cnt) > 0)) || fail "all were held: $(map_values stats)"
+	(($(stats hold_cnt) > 0)) || fail "none was held: $(map_values stats)"
+	resume_cgbpf
+}
+
 @test "a hold of 0ms holds nobody" {
 	write_config "$(path_of "$WEB")" 16M 128M "hold: 0ms"
 	start_cgbpf -c "$CONFIG"
