@@ -19,7 +19,7 @@
 #define ROOT "/sys/fs/cgroup"
 #define PARENT ROOT "/bench-sampling"
 #define WATCHED_MAX 16384
-#define ROUNDS 5
+#define ROUNDS 15
 #define SHAPE_SAMPLES 400
 #define SHAPE_PAUSE_US 10000
 #define MIB ((size_t)1 << 20)

@@ -102,6 +102,8 @@ static __always_inline void count(__u32 *buckets, __u32 cnt, __u64 pages, __u32 
 /*
  * Own pages of one node, by loads instead of copies. INFO is typed: the verifier has to know every
  * offset, and does, turn by turn; it does not follow a division (6.12), so that sizes are compared.
+ * Where the multi-gen LRU is on (and not just being switched), the others' lists are empty but for
+ * what cannot be evicted.
  */
 static __always_inline void add_node_directly(struct mem_cgroup_per_node *info,
 					      struct memory *memory)
@@ -110,27 +112,31 @@ static __always_inline void add_node_directly(struct mem_cgroup_per_node *info,
 	const __u32 generations_size = sizeof(__s64) * GENERATIONS * 2;
 	__u32 size = bpf_core_field_size(info->lru_zone_size);
 	__u64 *sizes = (void *)info + bpf_core_field_offset(info->lru_zone_size);
+	bool is_generational = false;
 	__s64 *generations;
 
+	if (bpf_core_field_exists(info->lruvec.lrugen.nr_pages))
+		is_generational = info->lruvec.lrugen.enabled;
 	for (__u32 zone = 0; zone < ZONES_MAX && (zone + 1) * zone_size <= size; zone++) {
-		memory->anon +=
-			sizes[LRU_INACTIVE_ANON] + sizes[LRU_ACTIVE_ANON] + sizes[LRU_UNEVICTABLE];
-		memory->file += sizes[LRU_INACTIVE_FILE] + sizes[LRU_ACTIVE_FILE];
+		memory->anon += sizes[LRU_UNEVICTABLE];
+		if (!is_generational) {
+			memory->anon += sizes[LRU_INACTIVE_ANON] + sizes[LRU_ACTIVE_ANON];
+			memory->file += sizes[LRU_INACTIVE_FILE] + sizes[LRU_ACTIVE_FILE];
+		}
 		sizes += NR_LRU_LISTS;
 	}
-	if (!bpf_core_field_exists(info->lruvec.lrugen.nr_pages))
+	if (!is_generational)
 		return;
 	size = bpf_core_field_size(info->lruvec.lrugen.nr_pages);
 	generations = (void *)info +
 		      bpf_core_field_offset(struct mem_cgroup_per_node, lruvec.lrugen.nr_pages);
-	for (__u32 part = 0; part < GENERATIONS * 2; part++) {
+	for (__u32 part = 0; part < GENERATIONS * 2; part += 2) {
 		for (__u32 zone = 0; zone < ZONES_MAX && (zone + 1) * generations_size <= size;
-		     zone++) {
-			if (part % 2)
-				memory->file += *generations++;
-			else
-				memory->anon += *generations++;
-		}
+		     zone++)
+			memory->anon += *generations++;
+		for (__u32 zone = 0; zone < ZONES_MAX && (zone + 1) * generations_size <= size;
+		     zone++)
+			memory->file += *generations++;
 	}
 }
 
