@@ -13,25 +13,49 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define SCHED_FIFO 1
 #define SCHED_RR 2
 
-static __always_inline int tell(struct cgroup *cgroup, __u32 kind, __u64 *count)
-{
-	struct cgbpf_event event = {.kind = kind};
+/* What the thread in cgroup_mkdir() has made. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u64);
+} made SEC(".maps");
 
-	if (cgroup->root->hierarchy_id != DEFAULT_HIERARCHY)
-		return 0;
+static __always_inline int tell(__u64 cgroup_id, __u32 kind, __u64 *count)
+{
+	struct cgbpf_event event = {.kind = kind, .cgroup_id = cgroup_id};
+
 	__sync_fetch_and_add(count, 1);
 	event.kernel_ns = bpf_ktime_get_ns();
-	event.cgroup_id = cgroup->kn->id;
 	emit__note(&event);
 	return 0;
 }
 
+/* The one place that knows the cgroup; its folder cannot be opened yet: kernfs_activate() comes
+ * last in cgroup_mkdir() (kernel/cgroup/cgroup.c). */
 SEC("?tp_btf/cgroup_mkdir")
 int BPF_PROG(on_mkdir, struct cgroup *cgroup)
 {
-	struct cgbpf_stats *stats = state__stats();
+	__u32 tid = bpf_get_current_pid_tgid();
+	__u64 id = cgroup->kn->id;
 
-	return stats ? tell(cgroup, CGBPF_EVENT_CGROUP_NEW, &stats->cgroup_new_cnt) : 0;
+	if (cgroup->root->hierarchy_id == DEFAULT_HIERARCHY)
+		bpf_map_update_elem(&made, &tid, &id, BPF_ANY);
+	return 0;
+}
+
+SEC("?fexit/cgroup_mkdir")
+int BPF_PROG(on_made)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	struct cgbpf_stats *stats = state__stats();
+	__u64 *id = bpf_map_lookup_elem(&made, &tid);
+
+	if (!id || !stats)
+		return 0;
+	tell(*id, CGBPF_EVENT_CGROUP_NEW, &stats->cgroup_new_cnt);
+	bpf_map_delete_elem(&made, &tid);
+	return 0;
 }
 
 SEC("?tp_btf/cgroup_rmdir")
@@ -39,7 +63,9 @@ int BPF_PROG(on_rmdir, struct cgroup *cgroup)
 {
 	struct cgbpf_stats *stats = state__stats();
 
-	return stats ? tell(cgroup, CGBPF_EVENT_CGROUP_GONE, &stats->cgroup_gone_cnt) : 0;
+	if (!stats || cgroup->root->hierarchy_id != DEFAULT_HIERARCHY)
+		return 0;
+	return tell(cgroup->kn->id, CGBPF_EVENT_CGROUP_GONE, &stats->cgroup_gone_cnt);
 }
 
 static __always_inline int tell_task(__u64 cgroup_id, struct task_struct *task, __u32 had_knobs)
@@ -74,7 +100,7 @@ int BPF_PROG(on_attach_task, struct cgroup *cgroup, const char *path, struct tas
 SEC("?tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	__u64 id = BPF_CORE_READ(child, cgroups, dfl_cgrp, kn, id);
+	__u64 id = child->cgroups->dfl_cgrp->kn->id;
 	struct cgbpf_rule *rule = state__rule(id);
 
 	if (!rule || !(rule->knobs & (1U << CGBPF_KNOB_NICE | 1U << CGBPF_KNOB_POLICY)))

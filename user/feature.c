@@ -68,7 +68,8 @@ static const struct feature_row table[FEATURE_MAX] = {
 	[FEATURE_KILL_FUNCTION] = {"kill_function", "function mark_oom_victim",
 				   "kills are not journaled where the tracepoint lacks the task",
 				   "none needed from 6.9 on", false},
-	[FEATURE_LIFE] = {"life", "tracepoints cgroup_mkdir and cgroup_rmdir",
+	[FEATURE_LIFE] = {"life",
+			  "function cgroup_mkdir, tracepoints cgroup_mkdir and cgroup_rmdir",
 			  "cgroups made later are not seen", "use a kernel from 4.20 on", true},
 	[FEATURE_WRITE] = {"write", "function cgroup_file_write",
 			   "other writers and our own heartbeat are not seen",
@@ -126,6 +127,7 @@ static const struct program_row programs[] = {
 	{"on_victim_exit", FEATURE_KILL_TASK, FEATURE_MAX, "run"},
 	{"on_victim_exit", FEATURE_KILL_FUNCTION, FEATURE_KILL_TASK, "run"},
 	{"on_mkdir", FEATURE_LIFE, FEATURE_MAX, "run"},
+	{"on_made", FEATURE_LIFE, FEATURE_MAX, "run"},
 	{"on_rmdir", FEATURE_LIFE, FEATURE_MAX, "run"},
 	{"on_write", FEATURE_WRITE, FEATURE_MAX, "run"},
 	{"on_heartbeat", FEATURE_KPROBE, FEATURE_MAX, "run"},
@@ -234,7 +236,8 @@ static void probe_kernel(struct features *features)
 	features->has[FEATURE_SAMPLE] =
 		btf__find_by_name_kind(btf, "bpf_iter__cgroup", BTF_KIND_STRUCT) > 0;
 	features->has[FEATURE_LIFE] =
-		btf__find_by_name_kind(btf, "btf_trace_cgroup_mkdir", BTF_KIND_TYPEDEF) > 0;
+		btf__find_by_name_kind(btf, "btf_trace_cgroup_mkdir", BTF_KIND_TYPEDEF) > 0 &&
+		has_function(btf, "cgroup_mkdir");
 	features->has[FEATURE_CPU_THROTTLE] = has_function(btf, "throttle_cfs_rq");
 	features->has[FEATURE_IO_THROTTLE] = has_function(btf, "__blk_throtl_bio");
 	features->has[FEATURE_IO_THROTTLE_OLDER] = has_function(btf, "blk_throtl_bio");

@@ -6,16 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "user/cgfs.h"
 #include "user/controller.h"
 #include "user/observe.h"
 
-/* A folder is announced just before it can be opened (cgroup_mkdir() in kernel/cgroup/cgroup.c). */
-#define OPEN_TRIES 6
-#define OPEN_PAUSE_NS (200 * 1000L)
 /* Descriptors that no group takes: the loop, a walk and the restore need theirs. */
 #define SPARE_DESCRIPTORS 24
 
@@ -186,27 +182,12 @@ int govern__all(struct controller *controller)
 	return cgfs_walk(controller->root_fd, consider_each, controller);
 }
 
-static int open_when_ready(const struct controller *controller, uint64_t id, int *ret_fd)
-{
-	struct timespec pause = {.tv_nsec = OPEN_PAUSE_NS};
-	int err = 0;
-
-	for (int i = 0; i < OPEN_TRIES; i++) {
-		err = cgfs_open_id(controller->root_fd, id, ret_fd);
-		if (!cgfs_is_gone(err))
-			break;
-		nanosleep(&pause, NULL);
-	}
-	return err;
-}
-
 void govern__consider_id(struct controller *controller, uint64_t id, uint64_t made_ns)
 {
 	char *path = NULL;
 	int fd;
 
-	if ((made_ns ? open_when_ready(controller, id, &fd)
-		     : cgfs_open_id(controller->root_fd, id, &fd)))
+	if (cgfs_open_id(controller->root_fd, id, &fd))
 		return;
 	if (!cgfs_path(controller->root_fd, fd, &path))
 		govern__consider(controller, fd, path, made_ns);
