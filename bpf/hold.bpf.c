@@ -74,8 +74,7 @@ static long still_held(__u32 turn, struct hold *hold)
 
 static __always_inline __u64 spent_until(__u64 now_ns)
 {
-	__u64 forgotten =
-		now_ns > spent_at_ns ? (now_ns - spent_at_ns) / SPENT_FORGOTTEN_PART : 0;
+	__u64 forgotten = now_ns > spent_at_ns ? (now_ns - spent_at_ns) / SPENT_FORGOTTEN_PART : 0;
 
 	return spent_ns > forgotten ? spent_ns - forgotten : 0;
 }

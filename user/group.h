@@ -96,7 +96,8 @@ struct group {
 	uint64_t high_gap_bytes; /* so far below memory.max, as it was at first */
 	uint64_t high_reasserts_ns[GROUP_REASSERTS_MAX];
 	uint64_t limit_bytes; /* what we last wrote or found */
-	uint64_t made_ns; /* CLOCK_MONOTONIC at the end of its cgroup_mkdir(); 0: it was there before us */
+	uint64_t made_ns; /* CLOCK_MONOTONIC at the end of its cgroup_mkdir(); 0: it was there
+			     before us */
 	uint64_t unused_bytes; /* granted and, when last seen, not in use: promised to this group */
 	uint64_t look_file_bytes; /* page cache of it and all below, when last looked */
 	uint64_t look_ns;
