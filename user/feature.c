@@ -51,9 +51,10 @@ static const struct feature_row table[FEATURE_MAX] = {
 			   true},
 	[FEATURE_FTRACE] = {"ftrace", "kernel.ftrace_enabled=1", "programs attach and never run",
 			    "sysctl kernel.ftrace_enabled=1", true},
-	[FEATURE_KPROBE] = {"kprobe", "kprobes, and the function cgroup_max_depth_write",
+	[FEATURE_KPROBE] = {"kprobe", "kprobes on ftrace, and function cgroup_max_depth_write",
 			    "the charge path cannot be watched",
-			    "use a kernel with CONFIG_KPROBE_EVENTS", true},
+			    "use a kernel with CONFIG_KPROBE_EVENTS and CONFIG_KPROBES_ON_FTRACE",
+			    true},
 	[FEATURE_BPF_LOOP] = {"bpf_loop", "the helper bpf_loop (5.17)",
 			      "no task can be held at OOM", "use a kernel from 5.17 on", true},
 	[FEATURE_CHARGE] = {"charge", "function page_counter_try_charge",
@@ -229,8 +230,11 @@ static void probe_kernel(struct features *features)
 	features->has[FEATURE_OOM] = has_function(btf, "mem_cgroup_out_of_memory");
 	features->has[FEATURE_KILL_FUNCTION] = has_function(btf, "mark_oom_victim");
 	features->has[FEATURE_WRITE] = has_function(btf, "cgroup_file_write");
-	features->has[FEATURE_KPROBE] =
-		access(KPROBE_PMU, F_OK) == 0 && has_function(btf, "cgroup_max_depth_write");
+	/* By a breakpoint instead, a held task would keep interrupts off, and with them the wake-up
+	 * of who answers. */
+	features->has[FEATURE_KPROBE] = access(KPROBE_PMU, F_OK) == 0 &&
+					has_function(btf, "kprobe_ftrace_handler") &&
+					has_function(btf, "cgroup_max_depth_write");
 	features->has[FEATURE_BPF_LOOP] = has_function(btf, "bpf_loop");
 	features->has[FEATURE_KILL_TASK] = tracepoint_has_pointer(btf, "btf_trace_mark_victim");
 	features->has[FEATURE_SAMPLE] =
