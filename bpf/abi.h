@@ -238,7 +238,7 @@ struct cgbpf_stats {
 	__u64 kill_cnt;
 	__u64 hold_cnt;
 	__u64 hold_released_cnt; /* the limit moved, or the controller was let in, in time */
-	__u64 hold_refused_cnt; /* an unanswered limit, too much spent, or no heartbeat */
+	__u64 hold_refused_cnt; /* an unanswered limit, too much owed, or no heartbeat */
 	__u64 hold_total_ns;
 	__u64 hold_longest_ns;
 	__u64 heartbeat_cnt;

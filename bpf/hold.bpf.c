@@ -5,7 +5,7 @@
  *
  * The task spins: mem_cgroup_out_of_memory() may not sleep in a BPF program. So there are bounds in
  * time (the rule's hold), in patience (a limit at which a hold ran out is not held at again), in
- * what may be spent on holds that run out, machine-wide, and in holders: one for each CPU, because
+ * what holds that run out may cost the machine, and in holders: one for each CPU, because
  * a kprobe's program runs with preemption off. Whoever spins on the CPU on which the rescuer waits
  * makes room at once: oom_lock's mutex_lock_killable(), which comes next, is a point where the
  * kernel may schedule.
@@ -22,15 +22,20 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define ROOM_ENOUGH_PAGES 64
 /* Where nobody answered in time, nobody is held for this long. */
 #define UNANSWERED_REST_NS NSEC_PER_SEC
-/* What holds that ran out may have spent before the next one begins, at whichever limit, and how
- * much of it is forgotten as time goes by: one part in ten. */
-#define SPENT_MOST_NS (50 * NSEC_PER_MSEC)
-#define SPENT_FORGOTTEN_PART 10
+/*
+ * What holds that ran out cost is paid back a tenth of the time. None begins while more than this
+ * is owed, and no more than twice as much is remembered. At hard, where only what others free
+ * helps, it is owed apart, so that a leak there takes no hold from those who can be given
+ * something.
+ */
+#define OWED_MOST_NS (50 * NSEC_PER_MSEC)
+#define PAID_BACK_PART 10
+#define OWE_TRIES 4
 
 const volatile __u64 cfg_heartbeat_stale_ns = 15 * NSEC_PER_SEC;
 
 __u32 rescuer_tid = 0; /* set by user space */
-static __u64 spent_ns, spent_at_ns; /* by holds that ran out, and when that was true */
+static __u64 paid_ns[2]; /* when all is paid back: below hard, at hard */
 static __u64 rescuer_task; /* address of its task_struct, only ever read through probe reads */
 
 struct hold {
@@ -72,24 +77,37 @@ static long still_held(__u32 turn, struct hold *hold)
 	return bpf_ktime_get_ns() >= hold->until_ns;
 }
 
-static __always_inline __u64 spent_until(__u64 now_ns)
+static __always_inline bool is_at_hard(const struct cgbpf_rule *rule, __u64 max_pages)
 {
-	__u64 forgotten = now_ns > spent_at_ns ? (now_ns - spent_at_ns) / SPENT_FORGOTTEN_PART : 0;
+	return max_pages >= rule->hard_bytes >> PAGE_SHIFT;
+}
 
-	return spent_ns > forgotten ? spent_ns - forgotten : 0;
+static __always_inline void owe(__u64 *paid_at_ns, __u64 held_ns, __u64 now_ns)
+{
+	for (int i = 0; i < OWE_TRIES; i++) {
+		__u64 before = *paid_at_ns, after = before > now_ns ? before : now_ns;
+
+		after += held_ns * PAID_BACK_PART;
+		if (after > now_ns + 2 * OWED_MOST_NS * PAID_BACK_PART)
+			after = now_ns + 2 * OWED_MOST_NS * PAID_BACK_PART;
+		if (__sync_val_compare_and_swap(paid_at_ns, before, after) == before)
+			return;
+	}
 }
 
 __hidden int hold__may_begin(struct cgbpf_rule *rule, struct cgbpf_cgroup *seen, __u64 max_pages,
 			     __u64 now_ns)
 {
 	struct cgbpf_stats *stats = state__stats();
+	bool at_hard = is_at_hard(rule, max_pages);
 
 	if (!stats || !rule->hold_ns)
 		return 0;
 	if ((seen->unanswered_pages == max_pages &&
 	     now_ns - seen->unanswered_ns < UNANSWERED_REST_NS) ||
-	    now_ns - stats->heartbeat_ns > cfg_heartbeat_stale_ns ||
-	    spent_until(now_ns) >= SPENT_MOST_NS) {
+	    (at_hard && seen->holders > 0) ||
+	    stats->heartbeat_ns + cfg_heartbeat_stale_ns < now_ns ||
+	    paid_ns[at_hard] > now_ns + OWED_MOST_NS * PAID_BACK_PART) {
 		__sync_fetch_and_add(&stats->hold_refused_cnt, 1);
 		return 0;
 	}
@@ -129,8 +147,7 @@ __hidden int hold__wait(struct mem_cgroup *memcg, struct cgbpf_rule *rule,
 	else {
 		seen->unanswered_pages = max_pages;
 		seen->unanswered_ns = now_ns;
-		spent_ns = spent_until(now_ns) + held_ns;
-		spent_at_ns = now_ns;
+		owe(&paid_ns[is_at_hard(rule, max_pages)], held_ns, now_ns + held_ns);
 	}
 	return 0;
 }

@@ -49,15 +49,17 @@ static __always_inline void say(struct cgbpf_rule *rule, struct cgbpf_cgroup *se
 static __always_inline int look(struct bio *bio, bool is_throttled)
 {
 	struct cgbpf_event event = {.kind = CGBPF_EVENT_IO_THROTTLED};
-	struct blkcg_gq *blkg = bio->bi_blkg;
-	struct gendisk *disk = bio->bi_bdev->bd_disk;
-	struct cgbpf_stats *stats = state__stats();
-	struct cgbpf_cgroup *seen = NULL;
+	struct cgbpf_stats *stats;
+	struct cgbpf_cgroup *seen;
 	struct cgbpf_rule *rule = NULL;
+	struct blkcg_gq *blkg;
+	struct gendisk *disk;
 	__u32 way;
 
 	if (!is_io_governed)
 		return 0;
+	blkg = bio->bi_blkg;
+	disk = bio->bi_bdev->bd_disk;
 	event.io.device = (__u32)disk->major << MINOR_BITS | (__u32)disk->first_minor;
 	for (int i = 0; i < DEPTH_MAX && blkg; i++) {
 		event.cgroup_id = blkg->blkcg->css.cgroup->kn->id;
@@ -67,10 +69,9 @@ static __always_inline int look(struct bio *bio, bool is_throttled)
 		rule = NULL;
 		blkg = blkg->parent;
 	}
-	if (!rule || !stats)
-		return 0;
+	stats = state__stats();
 	seen = state__cgroup(event.cgroup_id);
-	if (!seen)
+	if (!rule || !stats || !seen)
 		return 0;
 	way = bio->bi_opf & REQ_OP_WRITE_BIT;
 	event.io.is_write = way;

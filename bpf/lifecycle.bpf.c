@@ -37,10 +37,13 @@ SEC("?tp_btf/cgroup_mkdir")
 int BPF_PROG(on_mkdir, struct cgroup *cgroup)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
+	struct cgbpf_stats *stats = state__stats();
 	__u64 id = cgroup->kn->id;
 
-	if (cgroup->root->hierarchy_id == DEFAULT_HIERARCHY)
-		bpf_map_update_elem(&made, &tid, &id, BPF_ANY);
+	/* What cannot be remembered is a note that is lost, and looked for. */
+	if (stats && cgroup->root->hierarchy_id == DEFAULT_HIERARCHY &&
+	    bpf_map_update_elem(&made, &tid, &id, BPF_ANY))
+		__sync_fetch_and_add(&stats->note_lost_cnt, 1);
 	return 0;
 }
 

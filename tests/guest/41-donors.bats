@@ -175,7 +175,7 @@ make_four() {
 	# Slowly: strace is between every answer and its write.
 	lives "$R" ramp --bytes 56M --step-ms 50
 	wait_journal '.event == "oom_adjustment" and .added_memory > 0'
-	jq -se 'map(select(.added_memory // 0 > 0)) | all(.added_memory as $added | .adjusted_cgroups
+	jq -se 'map(select((.added_memory // 0) > 0)) | all(.added_memory as $added | .adjusted_cgroups
 		| length == 2 and all(.name | endswith("/c") | not) and (map(.reduced_memory) | add) == $added)' \
 		"$JOURNAL" || fail "$(cat "$JOURNAL")"
 	stop_traced
@@ -207,7 +207,7 @@ make_four() {
 	assert_equal "$(sum_of_limits "$R" "$parent/sibling")" "$before" "sum of limits below the parent"
 	# At no raise was it more.
 	wait_journal '.event == "oom_adjustment" and (.adjusted_cgroups | length > 0)'
-	jq -se 'all(.[] | select(.added_memory // 0 > 0); (.adjusted_cgroups | length == 1)
+	jq -se 'all(.[] | select((.added_memory // 0) > 0); (.adjusted_cgroups | length == 1)
 		and (.adjusted_cgroups[0].name | endswith("/sibling"))
 		and .adjusted_cgroups[0].reduced_memory == .added_memory)' "$JOURNAL" || fail "$(cat "$JOURNAL")"
 }
