@@ -172,12 +172,14 @@ static __always_inline struct level read_level(struct page_counter *counter)
  * the kernel then walks the parents as we do. Counters less than half full are left at four
  * loads each.
  *
- * This one and on_oom are kprobes, which run with preemption off (kprobe_ftrace_handler() in
- * arch/x86/kernel/kprobes/ftrace.c). An fentry program is preempted where the kernel is (7.x;
- * others with preempt=full), first of all by the rescuer that it wakes, and until its task runs
- * again the kernel leaves the program out for every other task on that CPU (prog->active).
+ * This one and on_oom sit on fprobes, whose programs run with preemption off
+ * (ftrace_test_recursion_trylock() in include/linux/trace_recursion.h, since 5.16). An fentry
+ * program is preempted where the kernel is (7.x; others with preempt=full), first of all by the
+ * rescuer that it wakes, and until its task runs again the kernel leaves the program out for every
+ * other task on that CPU (prog->active). A single kprobe would do as well, but wants
+ * perf_event_open(), for which Debian's kernels want more than CAP_PERFMON.
  */
-SEC("?kprobe/page_counter_try_charge")
+SEC("?kprobe.multi/page_counter_try_charge")
 int BPF_KPROBE(on_charge, struct page_counter *counter, unsigned long nr_pages)
 {
 	struct page_counter *each = counter;
@@ -194,7 +196,7 @@ int BPF_KPROBE(on_charge, struct page_counter *counter, unsigned long nr_pages)
 	return 0;
 }
 
-SEC("?kprobe/mem_cgroup_out_of_memory")
+SEC("?kprobe.multi/mem_cgroup_out_of_memory")
 int BPF_KPROBE(on_oom, struct mem_cgroup *memcg)
 {
 	struct cgbpf_event event = {.kind = CGBPF_EVENT_OOM};

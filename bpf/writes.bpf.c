@@ -8,8 +8,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile __u32 cfg_own_tgid = 0;
 
-static bool is_kprobe_felt;
-
 static __always_inline int knob_of(struct kernfs_node *kn)
 {
 	const char *kernel_name = BPF_CORE_READ(kn, name);
@@ -39,22 +37,11 @@ static __always_inline int feel_heartbeat(const char *buf)
 	struct cgbpf_stats *stats = state__stats();
 
 	bpf_probe_read_kernel_str(word, sizeof(word), buf);
-	if (!stats || bpf_strncmp(word, sizeof(word), CGBPF_HEARTBEAT_WORD) || !is_kprobe_felt)
+	if (!stats || bpf_strncmp(word, sizeof(word), CGBPF_HEARTBEAT_WORD))
 		return 0;
-	is_kprobe_felt = false;
 	stats->heartbeat_ns = bpf_ktime_get_ns();
 	__sync_fetch_and_add(&stats->heartbeat_cnt, 1);
 	return hold__note_rescuer();
-}
-
-/* The heartbeat's file, which hardly anybody else writes: kprobes can be off while fentry is on
- * (/sys/kernel/debug/kprobes/enabled). */
-SEC("?kprobe/cgroup_max_depth_write")
-int on_heartbeat(void *ctx)
-{
-	if (bpf_get_current_pid_tgid() >> 32 == cfg_own_tgid)
-		is_kprobe_felt = true;
-	return 0;
 }
 
 /* The same for every writer of a governed cgroup, ourselves above all. */

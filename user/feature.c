@@ -17,9 +17,6 @@
 
 #include "user/cgfs.h"
 
-/* What libbpf opens events of kprobes with. */
-#define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/type"
-
 static const struct feature_row table[FEATURE_MAX] = {
 	[FEATURE_ROOT] = {"root", "root (uid 0)", "BPF programs and limits need it",
 			  "run it with sudo", true},
@@ -51,9 +48,8 @@ static const struct feature_row table[FEATURE_MAX] = {
 			   true},
 	[FEATURE_FTRACE] = {"ftrace", "kernel.ftrace_enabled=1", "programs attach and never run",
 			    "sysctl kernel.ftrace_enabled=1", true},
-	[FEATURE_KPROBE] = {"kprobe", "kprobes on ftrace, and function cgroup_max_depth_write",
-			    "the charge path cannot be watched",
-			    "use a kernel with CONFIG_KPROBE_EVENTS and CONFIG_KPROBES_ON_FTRACE",
+	[FEATURE_FPROBE] = {"fprobe", "function register_fprobe_ips (5.18)",
+			    "the charge path cannot be watched", "use a kernel with CONFIG_FPROBE",
 			    true},
 	[FEATURE_BPF_LOOP] = {"bpf_loop", "the helper bpf_loop (5.17)",
 			      "no task can be held at OOM", "use a kernel from 5.17 on", true},
@@ -131,7 +127,6 @@ static const struct program_row programs[] = {
 	{"on_made", FEATURE_LIFE, FEATURE_MAX, "run"},
 	{"on_rmdir", FEATURE_LIFE, FEATURE_MAX, "run"},
 	{"on_write", FEATURE_WRITE, FEATURE_MAX, "run"},
-	{"on_heartbeat", FEATURE_KPROBE, FEATURE_MAX, "run"},
 	{"on_throttle", FEATURE_CPU_THROTTLE, FEATURE_MAX, "run"},
 	{"on_unthrottle", FEATURE_CPU_RELEASE, FEATURE_MAX, "run"},
 	{"on_bio", FEATURE_IO_THROTTLE, FEATURE_MAX, "run"},
@@ -230,11 +225,7 @@ static void probe_kernel(struct features *features)
 	features->has[FEATURE_OOM] = has_function(btf, "mem_cgroup_out_of_memory");
 	features->has[FEATURE_KILL_FUNCTION] = has_function(btf, "mark_oom_victim");
 	features->has[FEATURE_WRITE] = has_function(btf, "cgroup_file_write");
-	/* By a breakpoint instead, a held task would keep interrupts off, and with them the wake-up
-	 * of who answers. */
-	features->has[FEATURE_KPROBE] = access(KPROBE_PMU, F_OK) == 0 &&
-					has_function(btf, "kprobe_ftrace_handler") &&
-					has_function(btf, "cgroup_max_depth_write");
+	features->has[FEATURE_FPROBE] = has_function(btf, "register_fprobe_ips");
 	features->has[FEATURE_BPF_LOOP] = has_function(btf, "bpf_loop");
 	features->has[FEATURE_KILL_TASK] = tracepoint_has_pointer(btf, "btf_trace_mark_victim");
 	features->has[FEATURE_SAMPLE] =

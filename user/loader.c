@@ -149,6 +149,16 @@ fail:
 	return err;
 }
 
+/* By its name, so that the kernel looks it up: libbpf would read /proc/kallsyms, whose addresses
+ * want CAP_SYSLOG. */
+static struct bpf_link *attach_fprobe(struct bpf_program *program)
+{
+	const char *function = strchr(bpf_program__section_name(program), '/') + 1;
+	LIBBPF_OPTS(bpf_kprobe_multi_opts, options, .syms = &function, .cnt = 1);
+
+	return bpf_program__attach_kprobe_multi_opts(program, NULL, &options);
+}
+
 int loader__attach(struct loader *loader, const char **ret_program)
 {
 	struct bpf_object_skeleton *skeleton = loader->skel->skeleton;
@@ -158,7 +168,10 @@ int loader__attach(struct loader *loader, const char **ret_program)
 
 		if (!bpf_program__autoload(program))
 			continue;
-		*skeleton->progs[i].link = bpf_program__attach(program);
+		*skeleton->progs[i].link =
+			bpf_program__expected_attach_type(program) == BPF_TRACE_KPROBE_MULTI
+				? attach_fprobe(program)
+				: bpf_program__attach(program);
 		if (!*skeleton->progs[i].link) {
 			*ret_program = bpf_program__name(program);
 			return -errno;
@@ -221,8 +234,7 @@ const struct cgbpf_stats *loader__stats(const struct loader *loader)
 /* The next charge looks again; what tidies up is not missed. */
 static bool is_told_again(const char *program)
 {
-	return strcmp(program, "on_charge") == 0 || strcmp(program, "on_heartbeat") == 0 ||
-	       strcmp(program, "on_oom_done") == 0;
+	return strcmp(program, "on_charge") == 0 || strcmp(program, "on_oom_done") == 0;
 }
 
 uint64_t loader__skipped_cnt(const struct loader *loader)

@@ -76,9 +76,8 @@ static bool is_felt(const struct rescue *rescue)
 }
 
 /*
- * A kprobe's program is left out on a CPU where a system call on a BPF map was interrupted, by us
- * above all (bpf_disable_instrumentation() in include/linux/bpf.h): the other thread gets a
- * moment to end it.
+ * Where the kernel preempts itself our program is left out on a CPU on which it was preempted in
+ * somebody else's write: they get a moment to end it.
  */
 static void beat(struct rescue *rescue)
 {

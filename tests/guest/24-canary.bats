@@ -6,7 +6,6 @@ bats_require_minimum_version 1.5.0
 load faults
 
 FTRACE=/proc/sys/kernel/ftrace_enabled
-KPROBES=/sys/kernel/debug/kprobes/enabled
 
 setup() {
 	WEB=$(make_cgroup web 16M)
@@ -15,7 +14,6 @@ setup() {
 
 teardown() {
 	echo 1 >"$FTRACE"
-	[[ ! -e $KPROBES ]] || echo 1 >"$KPROBES"
 	if [[ -n $CGBPF_PID ]]; then
 		resume_cgbpf 2>/dev/null || true
 	fi
@@ -39,17 +37,6 @@ status_says() {
 	wait_for "$DEADLINE" status_says seeing
 	lives "$WEB" touch --bytes 64M
 	assert_kills "$WEB" 0
-}
-
-# bats test_tags=core
-@test "kprobes alone switched off are noticed as well" {
-	mountpoint -q /sys/kernel/debug || mount -t debugfs debugfs /sys/kernel/debug
-	start_cgbpf -c "$CONFIG"
-	echo 0 >"$KPROBES"
-	DEADLINE=30 wait_journal '.event == "blind"' >/dev/null
-	echo 1 >"$KPROBES"
-	DEADLINE=30 wait_journal '.event == "sighted"' >/dev/null
-	lives "$WEB" touch --bytes 64M
 }
 
 @test "while blind, what grows slowly is still answered" {
