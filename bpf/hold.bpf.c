@@ -6,7 +6,7 @@
  * The task spins: mem_cgroup_out_of_memory() may not sleep in a BPF program. So there are bounds in
  * time (the rule's hold), in patience (a limit at which a hold ran out is not held at again), in
  * what holds that run out may cost the machine, and in holders: one for each CPU, because
- * a kprobe's program runs with preemption off. Whoever spins on the CPU on which the rescuer waits
+ * an fprobe's program runs with preemption off. Whoever spins on the CPU on which the rescuer waits
  * makes room at once: oom_lock's mutex_lock_killable(), which comes next, is a point where the
  * kernel may schedule.
  */
