@@ -179,8 +179,7 @@ static __always_inline struct level read_level(struct page_counter *counter)
  * other task on that CPU (prog->active). A single kprobe would do as well, but wants
  * perf_event_open(), for which Debian's kernels want more than CAP_PERFMON.
  */
-SEC("?kprobe.multi/page_counter_try_charge")
-int BPF_KPROBE(on_charge, struct page_counter *counter, unsigned long nr_pages)
+static __always_inline int look_at_charge(struct page_counter *counter, unsigned long nr_pages)
 {
 	struct page_counter *each = counter;
 
@@ -196,8 +195,20 @@ int BPF_KPROBE(on_charge, struct page_counter *counter, unsigned long nr_pages)
 	return 0;
 }
 
-SEC("?kprobe.multi/mem_cgroup_out_of_memory")
-int BPF_KPROBE(on_oom, struct mem_cgroup *memcg)
+SEC("?kprobe.multi/page_counter_try_charge")
+int BPF_KPROBE(on_charge, struct page_counter *counter, unsigned long nr_pages)
+{
+	return look_at_charge(counter, nr_pages);
+}
+
+/* For kernels without fprobes, such as Debian's 6.1, which does not preempt itself. */
+SEC("?fentry/page_counter_try_charge")
+int BPF_PROG(on_charge_older, struct page_counter *counter, unsigned long nr_pages)
+{
+	return look_at_charge(counter, nr_pages);
+}
+
+static __always_inline int look_at_oom(struct mem_cgroup *memcg)
 {
 	struct cgbpf_event event = {.kind = CGBPF_EVENT_OOM};
 	__u32 tid = bpf_get_current_pid_tgid();
@@ -237,6 +248,19 @@ int BPF_KPROBE(on_oom, struct mem_cgroup *memcg)
 	if (is_held)
 		hold__wait(memcg, rule, seen, max, event.kernel_ns);
 	return 0;
+}
+
+SEC("?kprobe.multi/mem_cgroup_out_of_memory")
+int BPF_KPROBE(on_oom, struct mem_cgroup *memcg)
+{
+	return look_at_oom(memcg);
+}
+
+/* As on_charge_older. */
+SEC("?fentry/mem_cgroup_out_of_memory")
+int BPF_PROG(on_oom_older, struct mem_cgroup *memcg)
+{
+	return look_at_oom(memcg);
 }
 
 SEC("?fexit/mem_cgroup_out_of_memory")

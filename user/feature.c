@@ -49,8 +49,8 @@ static const struct feature_row table[FEATURE_MAX] = {
 	[FEATURE_FTRACE] = {"ftrace", "kernel.ftrace_enabled=1", "programs attach and never run",
 			    "sysctl kernel.ftrace_enabled=1", true},
 	[FEATURE_FPROBE] = {"fprobe", "function register_fprobe_ips (5.18)",
-			    "the charge path cannot be watched", "use a kernel with CONFIG_FPROBE",
-			    true},
+			    "where the kernel preempts itself, programs at the limit are left out",
+			    "use a kernel with CONFIG_FPROBE", false},
 	[FEATURE_BPF_LOOP] = {"bpf_loop", "the helper bpf_loop (5.17)",
 			      "no task can be held at OOM", "use a kernel from 5.17 on", true},
 	[FEATURE_CHARGE] = {"charge", "function page_counter_try_charge",
@@ -116,8 +116,10 @@ static const struct feature_row table[FEATURE_MAX] = {
 /* Every program, also the two ends of one moment. Where two are for one moment, the second is for
  * kernels that lack the first. */
 static const struct program_row programs[] = {
-	{"on_charge", FEATURE_CHARGE, FEATURE_MAX, "run"},
-	{"on_oom", FEATURE_OOM, FEATURE_MAX, "run"},
+	{"on_charge", FEATURE_FPROBE, FEATURE_MAX, "run"},
+	{"on_charge_older", FEATURE_CHARGE, FEATURE_FPROBE, "run"},
+	{"on_oom", FEATURE_FPROBE, FEATURE_MAX, "run"},
+	{"on_oom_older", FEATURE_OOM, FEATURE_FPROBE, "run"},
 	{"on_oom_done", FEATURE_OOM, FEATURE_MAX, "run"},
 	{"on_kill", FEATURE_KILL_TASK, FEATURE_MAX, "run"},
 	{"on_kill_by_function", FEATURE_KILL_FUNCTION, FEATURE_KILL_TASK, "run"},

@@ -234,7 +234,8 @@ const struct cgbpf_stats *loader__stats(const struct loader *loader)
 /* The next charge looks again; what tidies up is not missed. */
 static bool is_told_again(const char *program)
 {
-	return strcmp(program, "on_charge") == 0 || strcmp(program, "on_oom_done") == 0;
+	return strncmp(program, "on_charge", strlen("on_charge")) == 0 ||
+	       strcmp(program, "on_oom_done") == 0;
 }
 
 uint64_t loader__skipped_cnt(const struct loader *loader)

@@ -115,6 +115,8 @@ static void every_program_is_wanted_where_its_feature_is(void **state)
 
 			features.has[FEATURE_KILL_TASK] = strcmp(name, "on_kill_by_function") != 0;
 			features.has[FEATURE_IO_THROTTLE] = strcmp(name, "on_bio_older") != 0;
+			features.has[FEATURE_FPROBE] = strcmp(name, "on_charge_older") != 0 &&
+						       strcmp(name, "on_oom_older") != 0;
 			features.has[FEATURE_LIMIT_WRITE] = strncmp(name, "on_vfs_", 7) != 0;
 			if (!features_want_program(&features, name))
 				fail_msg("nothing wants %s", name);
