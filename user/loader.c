@@ -260,9 +260,9 @@ int loader__set_rule(struct loader *loader, uint64_t cgroup_id, const struct cgb
 	struct cgbpf_cgroup none = {};
 	int err;
 
-	/* The state first: a rule without one is not acted on. */
 	if (rule->knobs & 1U << CGBPF_KNOB_IO_MAX)
 		loader->skel->bss->is_io_governed = true;
+	/* The state first: a rule without one is not acted on. */
 	err = bpf_map_update_elem(bpf_map__fd(loader->skel->maps.cgroups), &cgroup_id, &none,
 				  BPF_NOEXIST);
 	if (err && err != -EEXIST)
