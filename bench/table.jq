@@ -13,6 +13,7 @@ def change: if . == null then "-" else
 	((. - 1) * 1000 | round / 10) as $more | (if $more < 0 then "" else "+" end) + ($more | tostring) + " %" end;
 
 "kernel \(.kernel), \(.cpus) CPU, \(if .emulated then "emulated" else .virtualization end), "
+	+ "\(if .clock == "instructions" then "a nanosecond is an instruction, " else "" end)"
 	+ "huge pages \(.huge_pages), \(.date), \(.commit)",
 "",
 (if .rescue then
