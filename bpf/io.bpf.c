@@ -15,8 +15,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define SAY_EVERY_NS (20 * NSEC_PER_MSEC)
 #define NOTE_EVERY_NS NSEC_PER_SEC
 
-bool is_io_governed = false; /* set by user space with the first rule for io.max */
-
 static __always_inline bool is_due(__u64 *last_ns, __u64 every_ns, __u64 now_ns)
 {
 	__u64 said_ns = *last_ns;
@@ -25,11 +23,16 @@ static __always_inline bool is_due(__u64 *last_ns, __u64 every_ns, __u64 now_ns)
 	       __sync_val_compare_and_swap(last_ns, said_ns, now_ns) == said_ns;
 }
 
-static __always_inline void say(struct cgbpf_rule *rule, struct cgbpf_cgroup *seen,
-				struct cgbpf_event *event)
+static __noinline int say(struct cgbpf_event *event)
 {
+	struct cgbpf_rule *rule = state__rule_for(event->cgroup_id, CGBPF_KNOB_IO_MAX);
+	struct cgbpf_cgroup *seen = state__cgroup(event->cgroup_id);
+	struct cgbpf_stats *stats = state__stats();
 	__u32 way = event->io.is_write & 1;
 
+	if (!rule || !seen || !stats)
+		return 0;
+	__sync_fetch_and_add(&stats->io_throttled_cnt, 1);
 	event->kernel_ns = bpf_ktime_get_ns();
 	event->io.throttled_cnt = __sync_add_and_fetch(&seen->io_throttled_cnt, 1);
 	event->io.bytes = seen->io_bytes[way];
@@ -38,48 +41,50 @@ static __always_inline void say(struct cgbpf_rule *rule, struct cgbpf_cgroup *se
 		emit__note(event);
 	if (rule->io_quiet & 1U << way ||
 	    !is_due(&seen->io_said_ns[way], SAY_EVERY_NS, event->kernel_ns))
-		return;
+		return 0;
 	seen->io_bytes[way] = 0;
 	seen->io_ops[way] = 0;
-	emit__urgent(event);
+	return emit__urgent(event);
 }
 
-/* The nearest governed cgroup at or above the one that the bio is charged to. BIO is typed, so that
- * loads will do: this runs for each bio of every cgroup with a limit. */
+/* What was asked for tells only which limit binds: a count that two CPUs lose between them is no
+ * loss, and an atomic one would be paid by each bio. */
+static __always_inline void count(struct cgbpf_cgroup *seen, struct bio *bio)
+{
+	__u32 way = bio->bi_opf & REQ_OP_WRITE_BIT;
+
+	seen->io_bytes[way & 1] += bio->bi_iter.bi_size;
+	seen->io_ops[way & 1]++;
+}
+
+/* For the nearest governed cgroup at or above the one that the bio is charged to. BIO is typed, so
+ * that loads will do: this runs for each bio of every cgroup with a limit. */
 static __always_inline int look(struct bio *bio, bool is_throttled)
 {
-	struct cgbpf_event event = {.kind = CGBPF_EVENT_IO_THROTTLED};
-	struct cgbpf_stats *stats;
-	struct cgbpf_cgroup *seen;
-	struct cgbpf_rule *rule = NULL;
-	struct blkcg_gq *blkg;
-	struct gendisk *disk;
-	__u32 way;
+	struct gendisk *disk = bio->bi_bdev->bd_disk;
+	__u32 device = (__u32)disk->major << MINOR_BITS | (__u32)disk->first_minor;
+	struct blkcg_gq *blkg = bio->bi_blkg;
 
-	if (!is_io_governed)
+	for (int i = 0; i < DEPTH_MAX && blkg; i++, blkg = blkg->parent) {
+		__u64 id = blkg->blkcg->css.cgroup->kn->id;
+		struct cgbpf_rule *rule = state__rule_for(id, CGBPF_KNOB_IO_MAX);
+		struct cgbpf_cgroup *seen;
+
+		if (!rule || rule->io_device != device)
+			continue;
+		seen = state__cgroup(id);
+		if (!seen)
+			return 0;
+		count(seen, bio);
+		if (is_throttled) {
+			struct cgbpf_event event = {.kind = CGBPF_EVENT_IO_THROTTLED,
+						    .cgroup_id = id,
+						    .io.device = device,
+						    .io.is_write = bio->bi_opf & REQ_OP_WRITE_BIT};
+
+			say(&event);
+		}
 		return 0;
-	blkg = bio->bi_blkg;
-	disk = bio->bi_bdev->bd_disk;
-	event.io.device = (__u32)disk->major << MINOR_BITS | (__u32)disk->first_minor;
-	for (int i = 0; i < DEPTH_MAX && blkg; i++) {
-		event.cgroup_id = blkg->blkcg->css.cgroup->kn->id;
-		rule = state__rule_for(event.cgroup_id, CGBPF_KNOB_IO_MAX);
-		if (rule && rule->io_device == event.io.device)
-			break;
-		rule = NULL;
-		blkg = blkg->parent;
-	}
-	stats = state__stats();
-	seen = state__cgroup(event.cgroup_id);
-	if (!rule || !stats || !seen)
-		return 0;
-	way = bio->bi_opf & REQ_OP_WRITE_BIT;
-	event.io.is_write = way;
-	__sync_fetch_and_add(&seen->io_bytes[way & 1], bio->bi_iter.bi_size);
-	__sync_fetch_and_add(&seen->io_ops[way & 1], 1);
-	if (is_throttled) {
-		__sync_fetch_and_add(&stats->io_throttled_cnt, 1);
-		say(rule, seen, &event);
 	}
 	return 0;
 }

@@ -159,25 +159,37 @@ static struct bpf_link *attach_fprobe(struct bpf_program *program)
 	return bpf_program__attach_kprobe_multi_opts(program, NULL, &options);
 }
 
-int loader__attach(struct loader *loader, const char **ret_program)
+/* What looks at each bio costs those who have an io.max: it waits for a rule that asks for it. */
+static bool is_for_io(const struct bpf_program *program)
+{
+	return strncmp(bpf_program__name(program), "on_bio", strlen("on_bio")) == 0;
+}
+
+/* Those for IO or the others; what is attached already stays. */
+static int attach(struct loader *loader, bool for_io, const char **ret_program)
 {
 	struct bpf_object_skeleton *skeleton = loader->skel->skeleton;
 
 	for (int i = 0; i < skeleton->prog_cnt; i++) {
 		struct bpf_program *program = *skeleton->progs[i].prog;
+		struct bpf_link **link = skeleton->progs[i].link;
 
-		if (!bpf_program__autoload(program))
+		if (!bpf_program__autoload(program) || is_for_io(program) != for_io || *link)
 			continue;
-		*skeleton->progs[i].link =
-			bpf_program__expected_attach_type(program) == BPF_TRACE_KPROBE_MULTI
+		*link = bpf_program__expected_attach_type(program) == BPF_TRACE_KPROBE_MULTI
 				? attach_fprobe(program)
 				: bpf_program__attach(program);
-		if (!*skeleton->progs[i].link) {
+		if (!*link) {
 			*ret_program = bpf_program__name(program);
 			return -errno;
 		}
 	}
 	return 0;
+}
+
+int loader__attach(struct loader *loader, const char **ret_program)
+{
+	return attach(loader, false, ret_program);
 }
 
 void loader__detach(struct loader *loader)
@@ -258,10 +270,14 @@ uint64_t loader__skipped_cnt(const struct loader *loader)
 int loader__set_rule(struct loader *loader, uint64_t cgroup_id, const struct cgbpf_rule *rule)
 {
 	struct cgbpf_cgroup none = {};
+	const char *program;
 	int err;
 
-	if (rule->knobs & 1U << CGBPF_KNOB_IO_MAX)
-		loader->skel->bss->is_io_governed = true;
+	if (rule->knobs & 1U << CGBPF_KNOB_IO_MAX) {
+		err = attach(loader, true, &program);
+		if (err)
+			return err;
+	}
 	/* The state first: a rule without one is not acted on. */
 	err = bpf_map_update_elem(bpf_map__fd(loader->skel->maps.cgroups), &cgroup_id, &none,
 				  BPF_NOEXIST);
