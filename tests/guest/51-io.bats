@@ -106,8 +106,8 @@ end_io() {
 	start_cgbpf -c "$CONFIG"
 	assert_journal '.event == "restored" and .reason == "crash" and .knob == "io.max"'
 	stop_cgbpf TERM
-	end_io "$cgroup"
 	assert_equal "$(line_of "$cgroup")" "rbps=2000000 wbps=max riops=max wiops=max" "after the next run"
+	end_io "$cgroup"
 }
 
 @test "io: another writer is obeyed, or answered; one of another device is left alone" {
