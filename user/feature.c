@@ -108,6 +108,10 @@ static const struct feature_row table[FEATURE_MAX] = {
 	[FEATURE_IO_THROTTLE_OLDER] = {"io_throttle_older", "function blk_throtl_bio",
 				       "nothing, where __blk_throtl_bio is there", "none needed",
 				       false},
+	[FEATURE_IO_CARRY] = {"io_carry", "io.max that may move while bios wait (6.6)",
+			      "lowered in a bad moment it lets much through, then keeps a bio for "
+			      "minutes",
+			      "use a kernel from 6.6 on", false},
 	[FEATURE_TASKS] = {"tasks", "tracepoints cgroup_attach_task and sched_process_fork",
 			   "tasks that come later get no priority", "use a kernel from 5.5 on",
 			   false},
@@ -180,6 +184,26 @@ static bool tracepoint_has_pointer(const struct btf *btf, const char *typedef_na
 	return type && btf_is_ptr(type);
 }
 
+/* What waiting bios had used is carried over to a new limit, and may be negative: kernels before
+ * bb8d5587bdc3 and ef100397fac3 (6.6) kept that without a sign.
+ */
+static bool carries_with_sign(const struct btf *btf)
+{
+	int id = btf__find_by_name_kind(btf, "throtl_grp", BTF_KIND_STRUCT);
+	const struct btf_type *group = id > 0 ? btf__type_by_id(btf, id) : NULL, *type;
+	const struct btf_member *member = group ? btf_members(group) : NULL;
+
+	for (int i = 0; group && i < btf_vlen(group); i++, member++) {
+		if (strcmp(btf__name_by_offset(btf, member->name_off), "carryover_bytes") != 0)
+			continue;
+		type = btf__type_by_id(btf, btf__resolve_type(btf, member->type));
+		if (btf_is_array(type))
+			type = btf__type_by_id(btf, btf__resolve_type(btf, btf_array(type)->type));
+		return !btf_is_int(type) || btf_int_encoding(type) & BTF_INT_SIGNED;
+	}
+	return true;
+}
+
 static bool has_word(const char *file, const char *word)
 {
 	char text[256] = " ", want[32];
@@ -238,6 +262,7 @@ static void probe_kernel(struct features *features)
 	features->has[FEATURE_CPU_THROTTLE] = has_function(btf, "throttle_cfs_rq");
 	features->has[FEATURE_IO_THROTTLE] = has_function(btf, "__blk_throtl_bio");
 	features->has[FEATURE_IO_THROTTLE_OLDER] = has_function(btf, "blk_throtl_bio");
+	features->has[FEATURE_IO_CARRY] = carries_with_sign(btf);
 	features->has[FEATURE_TASKS] =
 		btf__find_by_name_kind(btf, "btf_trace_cgroup_attach_task", BTF_KIND_TYPEDEF) > 0;
 	features->has[FEATURE_CPU_RELEASE] = has_function(btf, "unthrottle_cfs_rq");

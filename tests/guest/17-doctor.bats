@@ -31,6 +31,12 @@ load helpers
 	assert_equal "$loaded" "$wanted" "programs"
 }
 
+@test "doctor: an io.max that had better not move while bios wait is told, by the kernel's own types" {
+	local expected=true
+	! bpftool btf dump file /sys/kernel/btf/vmlinux format c | grep -q 'uint64_t carryover_bytes' || expected=false
+	assert_equal "$("$CGBPF" doctor --json | jq '.features[] | select(.name == "io_carry").present')" "$expected"
+}
+
 @test "doctor: it changes nothing" {
 	local cgroup
 	cgroup=$(make_cgroup job 64M)
