@@ -195,7 +195,8 @@ bench: ## measure, on every kernel, with 1 and 2 CPUs (instructions and times, w
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)for kernel in $(KERNELS); do for cpus in 1 2; do \
 		scripts/vm --kernel $$kernel --cpus $$cpus --timeout 7200 -- bench/run || exit 1; done; done
-	$(Q)for kernel in $(KERNELS); do scripts/vm --kernel $$kernel --cpus 1 --timeout 7200 -- bench/calibrate || exit 1; done
+	$(Q)for kernel in $(KERNELS); do for cpus in 1 2; do \
+		scripts/vm --kernel $$kernel --cpus $$cpus --timeout 7200 -- bench/calibrate || exit 1; done; done
 	$(Q)for kernel in $(KERNELS); do scripts/vm --kernel $$kernel --docker --timeout 7200 -- bench/latency || exit 1; done
 	$(Q)scripts/setup --systemd
 	$(Q)scripts/vm --systemd --docker --cpus 1 --timeout 7200 -- bench/latency

@@ -47,8 +47,8 @@ static __noinline int say(struct cgbpf_event *event)
 	return emit__urgent(event);
 }
 
-/* What was asked for tells only which limit binds: a count that two CPUs lose between them is no
- * loss, and an atomic one would be paid by each bio. */
+/* What was asked for tells only which limit binds: a count, or a start from 0, that two CPUs lose
+ * between them is told anew with the next word; an atomic one would be paid by each bio. */
 static __always_inline void count(struct cgbpf_cgroup *seen, struct bio *bio)
 {
 	__u32 way = bio->bi_opf & REQ_OP_WRITE_BIT;

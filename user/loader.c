@@ -273,10 +273,12 @@ int loader__set_rule(struct loader *loader, uint64_t cgroup_id, const struct cgb
 	const char *program;
 	int err;
 
-	if (rule->knobs & 1U << CGBPF_KNOB_IO_MAX) {
+	if (rule->io_device) {
 		err = attach(loader, true, &program);
-		if (err)
-			return err;
+		if (err) {
+			log_warning("%s cannot be attached: %s", program, strerror(-err));
+			return -EIO; /* nothing that is said of a cgroup or of a map */
+		}
 	}
 	/* The state first: a rule without one is not acted on. */
 	err = bpf_map_update_elem(bpf_map__fd(loader->skel->maps.cgroups), &cgroup_id, &none,

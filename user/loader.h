@@ -19,7 +19,8 @@ struct loader;
  * over. Returns 0 or a negative errno; -EPROTO: what is pinned as a ledger is none of this version.
  */
 int loader__open(const struct features *features, struct loader **ret_loader);
-/* Attaches every wanted program. On failure *RET_PROGRAM names the one that could not be. */
+/* Attaches every wanted program but the one for IO, which waits for a rule. On failure *RET_PROGRAM
+ * names the one that could not be. */
 int loader__attach(struct loader *loader, const char **ret_program);
 /* Detaches all: from here on the kernel behaves as if we had never been there. */
 void loader__detach(struct loader *loader);
@@ -38,7 +39,8 @@ uint64_t loader__skipped_cnt(const struct loader *loader);
 /* The live statistics, mapped; readable until loader__close. */
 const struct cgbpf_stats *loader__stats(const struct loader *loader);
 
-/* Adds or replaces a rule (and an empty state with it), or removes both. */
+/* Adds or replaces a rule (and an empty state with it), or removes both. The first with a device
+ * attaches the program for IO; where that fails it says so, sets nothing and returns -EIO. */
 int loader__set_rule(struct loader *loader, uint64_t cgroup_id, const struct cgbpf_rule *rule);
 void loader__drop_rule(struct loader *loader, uint64_t cgroup_id);
 int loader__seen(const struct loader *loader, uint64_t cgroup_id, struct cgbpf_cgroup *ret_seen);

@@ -3,6 +3,7 @@
  * others. It never answers anything. */
 #include "user/observe.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,7 +46,10 @@ static void set_rule(struct controller *controller, struct group *group)
 	if (!measure_cgroup(group->dir_fd, &measure) && measure.has_io)
 		rule.io_device = knob_device_of(measure.major, measure.minor);
 	memcpy(rule.target, group->target, sizeof(rule.target));
-	loader__set_rule(controller->loader, group->id, &rule);
+	if (loader__set_rule(controller->loader, group->id, &rule) == -EIO) {
+		rule.io_device = 0; /* all but that */
+		loader__set_rule(controller->loader, group->id, &rule);
+	}
 }
 
 int observe__watch(struct controller *controller, struct group *group, bool is_explicit)

@@ -49,7 +49,7 @@ disk_io() {
 end_io() {
 	echo 1 >"$1/cgroup.kill"
 	wait "${IO_PIDS[@]}" 2>/dev/null || true
-	wait_for 5 is_unpopulated "$1" 2>/dev/null || echo "$DEVICE rbps=max wbps=max" >"$1/io.max"
+	wait_for 5 is_unpopulated "$1" 2>/dev/null || echo "$DEVICE rbps=max wbps=max riops=max wiops=max" >"$1/io.max"
 	IO_PIDS=()
 }
 
