@@ -189,18 +189,18 @@ experiment: ## install what is missing, build, run one curated experiment: NAME=
 	$(Q)$(MAKE) --no-print-directory all lab
 	$(Q)bench/experiments/run $(NAME)
 
-bench: ## measure, on every kernel, with 1 and 2 CPUs (instructions and times, where guests are emulated)
+bench: ## measure, on every kernel: instructions with 1 CPU, times with 2
 	$(Q)scripts/setup
 	$(Q)scripts/setup --docker
 	$(Q)$(MAKE) --no-print-directory all tools
-	$(Q)for kernel in $(KERNELS); do for cpus in 1 2; do \
-		scripts/vm --kernel $$kernel --cpus $$cpus --timeout 7200 -- bench/run || exit 1; done; done
-	$(Q)for kernel in $(KERNELS); do for cpus in 1 2; do \
-		scripts/vm --kernel $$kernel --cpus $$cpus --timeout 7200 -- bench/calibrate || exit 1; done; done
+	$(Q)for kernel in $(KERNELS); do for machine in --icount "--cpus 2"; do \
+		scripts/vm --kernel $$kernel $$machine --timeout 7200 -- bench/run || exit 1; done; done
+	$(Q)for kernel in $(KERNELS); do for machine in --icount "--cpus 2"; do \
+		scripts/vm --kernel $$kernel $$machine --timeout 7200 -- bench/calibrate || exit 1; done; done
 	$(Q)for kernel in $(KERNELS); do scripts/vm --kernel $$kernel --docker --timeout 7200 -- bench/latency || exit 1; done
 	$(Q)scripts/setup --systemd
-	$(Q)scripts/vm --systemd --docker --cpus 1 --timeout 7200 -- bench/latency
-	$(Q)scripts/vm --docker --cpus 1 --timeout 7200 -- bench/tree >$(BUILD)/bench/tree.json
+	$(Q)scripts/vm --systemd --docker --icount --timeout 7200 -- bench/latency
+	$(Q)scripts/vm --docker --icount --timeout 7200 -- bench/tree >$(BUILD)/bench/tree.json
 
 lint: cgbpf ## format, analysers, shell, opening sentences, walls, reference
 	$(Q)scripts/reference --check
