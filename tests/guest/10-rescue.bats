@@ -3,7 +3,7 @@
 # Owns the main promise: what is killed at its limit without cgbpf lives with it, up to hard; it never measures.
 
 # bats file_tags=two-cpus
-load faults
+load helpers
 
 # The same work three times over would prove no more: once without, once with.
 killed_without_alive_with() {
@@ -128,40 +128,6 @@ killed_without_alive_with() {
 	(($(stat_of oom_cnt) == 0 || $(stat_of hold_cnt) + $(stat_of hold_refused_cnt) > 0)) ||
 		fail "an OOM without a hold"
 	assert_equal "$(stat_of holders)" 0 "tasks still held"
-}
-
-# held_together TRY: two allocators, one on each CPU, and nobody answers: each ends when its own hold has run out.
-held_together() {
-	local name cpu=0 ended=()
-	for name in "$1-a" "$1-b"; do
-		mkdir "$TEST_CGROUP/$name"
-		wait_limit "$TEST_CGROUP/$name" 16M
-	done
-	pause_cgbpf
-	for name in "$1-a" "$1-b"; do
-		taskset -c $((cpu++)) "$WORKLOAD" touch --cgroup "$TEST_CGROUP/$name" --bytes 64M --small-pages >/dev/null 2>&1 3>&- &
-	done
-	for name in 1 2; do
-		! wait -n || fail "one was not killed"
-		ended+=("${EPOCHREALTIME/./}")
-	done
-	resume_cgbpf
-	((ended[1] - ended[0] < 90000))
-}
-
-@test "hold: two tasks on two CPUs are held at once" {
-	local try
-	make_parent "$TEST_CGROUP"
-	write_config "$(path_of "$TEST_CGROUP")/*" 16M 128M "hold: 100ms"
-	start_cgbpf -c "$CONFIG"
-	# Holds overlap where their ends are nearer than they are long; a loaded host may start one late.
-	for try in 1 2 3 4 5; do
-		! held_together "$try" || break
-		try=none
-	done
-	[[ $try != none ]] || fail "no two began together"
-	assert_equal "$(stat_of hold_refused_cnt)" 0 "holds refused"
-	assert_equal "$(stat_of hold_cnt)" $((2 * try)) "holds"
 }
 
 @test "reserve: where the machine has nothing above it, no limit is raised" {
