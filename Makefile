@@ -200,7 +200,8 @@ bench: ## measure, on every kernel: instructions with 1 CPU, times with 2
 	$(Q)for kernel in $(KERNELS); do scripts/vm --kernel $$kernel --docker --timeout 7200 -- bench/latency || exit 1; done
 	$(Q)scripts/setup --systemd
 	$(Q)scripts/vm --systemd --docker --icount --timeout 7200 -- bench/latency
-	$(Q)scripts/vm --docker --icount --timeout 7200 -- bench/tree >$(BUILD)/bench/tree.json
+	$(Q)scripts/vm --icount --timeout 7200 -- bench/tree >$(BUILD)/bench/tree-icount.json
+	$(Q)scripts/vm --docker --timeout 7200 -- bench/tree >$(BUILD)/bench/tree.json
 
 lint: cgbpf ## format, analysers, shell, opening sentences, walls, reference
 	$(Q)scripts/reference --check

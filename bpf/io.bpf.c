@@ -23,15 +23,14 @@ static __always_inline bool is_due(__u64 *last_ns, __u64 every_ns, __u64 now_ns)
 	       __sync_val_compare_and_swap(last_ns, said_ns, now_ns) == said_ns;
 }
 
-static __noinline int say(struct cgbpf_event *event)
+static __always_inline void say(struct cgbpf_rule *rule, struct cgbpf_cgroup *seen,
+				struct cgbpf_event *event)
 {
-	struct cgbpf_rule *rule = state__rule_for(event->cgroup_id, CGBPF_KNOB_IO_MAX);
-	struct cgbpf_cgroup *seen = state__cgroup(event->cgroup_id);
 	struct cgbpf_stats *stats = state__stats();
 	__u32 way = event->io.is_write & 1;
 
-	if (!rule || !seen || !stats)
-		return 0;
+	if (!stats)
+		return;
 	__sync_fetch_and_add(&stats->io_throttled_cnt, 1);
 	event->kernel_ns = bpf_ktime_get_ns();
 	event->io.throttled_cnt = __sync_add_and_fetch(&seen->io_throttled_cnt, 1);
@@ -41,10 +40,10 @@ static __noinline int say(struct cgbpf_event *event)
 		emit__note(event);
 	if (rule->io_quiet & 1U << way ||
 	    !is_due(&seen->io_said_ns[way], SAY_EVERY_NS, event->kernel_ns))
-		return 0;
+		return;
 	seen->io_bytes[way] = 0;
 	seen->io_ops[way] = 0;
-	return emit__urgent(event);
+	emit__urgent(event);
 }
 
 /* What was asked for tells only which limit binds: a count, or a start from 0, that two CPUs lose
@@ -82,7 +81,7 @@ static __always_inline int look(struct bio *bio, bool is_throttled)
 						    .io.device = device,
 						    .io.is_write = bio->bi_opf & REQ_OP_WRITE_BIT};
 
-			say(&event);
+			say(rule, seen, &event);
 		}
 		return 0;
 	}
