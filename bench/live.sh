@@ -121,7 +121,11 @@ make_disk() {
 	mount -o loop "$1.img" "$1"
 }
 
+# remove_disk FOLDER: fails where somebody still has a file of it open.
 remove_disk() {
-	[[ ! -d $1 ]] || { umount "$1" && rmdir "$1"; }
+	if [[ -d $1 ]]; then
+		umount "$1" || return
+		rmdir "$1" || return
+	fi
 	rm -f "$1.img"
 }

@@ -49,15 +49,17 @@ make_cpu_cgroup() {
 }
 
 @test "pressure: page cache that its own limit evicts is memory pressure by its own limit" {
-	local cgroup
+	local cgroup writer
 	cgroup=$(make_cgroup job 32M)
-	make_disk "$LIVE_DIR/disk" 110M
+	make_disk "$LIVE_DIR/disk" 160M
 	write_psi "$cgroup" "memory: 1%"
 	start_cgbpf -c "$CONFIG"
-	workload "$cgroup" io --bytes 96M --file "$LIVE_DIR/disk/file" --seconds 40 3>&- &
+	"$WORKLOAD" io --cgroup "$cgroup" --bytes 96M --file "$LIVE_DIR/disk/file" --seconds 100 3>&- &
+	writer=$!
 	wait_journal '.event == "psi_spike" and .resource == "memory" and (.reason == "own_limit" or .brief)'
-	kill %1
-	wait %1 || true
+	assert_alive "$writer"
+	kill "$writer"
+	wait "$writer" || true
 	remove_disk "$LIVE_DIR/disk"
 }
 
