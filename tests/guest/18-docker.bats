@@ -2,37 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Owns what is promised about containers of a real Docker Engine, started here for this file; it never reaches a registry.
 
-load helpers
-
-IMAGE=cgbpf-busybox
-
-setup_file() {
-	[[ -e build/guest/docker-image.tar ]] || return 0
-	# shellcheck source=scripts/docker-engine
-	. scripts/docker-engine 3>&-
-	export DOCKERD_PID=$!
-}
-
-teardown_file() {
-	[[ -n ${DOCKERD_PID:-} ]] || return 0
-	kill "$DOCKERD_PID"
-	wait_for "$DEADLINE" is_gone "$DOCKERD_PID"
-	umount /var/lib/docker
-	remove_cgroup "$CGROUP_ROOT/docker"
-}
-
-setup() {
-	[[ -n ${DOCKERD_PID:-} ]] || skip "no Docker Engine for the guest: scripts/setup --docker"
-}
-
-teardown() {
-	local status=0 containers
-	[[ -n ${DOCKERD_PID:-} ]] || return 0
-	end_test || status=1
-	mapfile -t containers < <(docker ps -aq)
-	((${#containers[@]} == 0)) || docker rm -f "${containers[@]}" >/dev/null || status=1
-	return "$status"
-}
+load engine
 
 # start_container NAME [OPTION]...: idle, with a limit of 32 MiB; sets ID and CGROUP.
 start_container() {

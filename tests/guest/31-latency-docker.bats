@@ -3,38 +3,7 @@
 # Owns what bench-latency promises with a real Docker Engine, started here for this file; it never reaches a registry.
 
 load latency
-
-IMAGE=cgbpf-busybox
-
-setup_file() {
-	[[ -e build/guest/docker-image.tar ]] || return 0
-	# shellcheck source=scripts/docker-engine
-	. scripts/docker-engine 3>&-
-	echo $! >"$BATS_FILE_TMPDIR/dockerd"
-}
-
-teardown_file() {
-	local pid
-	[[ -e $BATS_FILE_TMPDIR/dockerd ]] || return 0
-	pid=$(<"$BATS_FILE_TMPDIR/dockerd")
-	kill "$pid"
-	wait_for "$DEADLINE" is_gone "$pid"
-	umount /var/lib/docker
-	remove_cgroup "$CGROUP_ROOT/docker"
-}
-
-setup() {
-	[[ -e $BATS_FILE_TMPDIR/dockerd ]] || skip "no Docker Engine for the guest: scripts/setup --docker"
-}
-
-teardown() {
-	local status=0 containers
-	[[ -e $BATS_FILE_TMPDIR/dockerd ]] || return 0
-	end_test || status=1
-	mapfile -t containers < <(docker ps -aq)
-	((${#containers[@]} == 0)) || docker rm -f "${containers[@]}" >/dev/null || status=1
-	return "$status"
-}
+load engine
 
 # start_container NAME [OPTION]...: idle; sets ID and CGROUP.
 start_container() {
@@ -70,7 +39,7 @@ assert_as_before() {
 # stop_engine: TERM, as a service's stop.
 stop_engine() {
 	local pid
-	pid=$(<"$BATS_FILE_TMPDIR/dockerd")
+	pid=$(engine_pid)
 	mapfile -d '' -t ENGINE <"/proc/$pid/cmdline"
 	kill "$pid"
 	wait_for "$DEADLINE" is_gone "$pid"

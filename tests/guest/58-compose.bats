@@ -3,35 +3,15 @@
 # Owns what is promised of the lab as containers: the Compose file, brought up by Debian's Compose, governed by its labels; never reaches a registry.
 
 # bats file_tags=two-cpus
-load helpers
+load engine
 
 COMPOSE=(docker-compose -f bench/workloads/docker-compose.yml -p lab)
 NAMES=(cpu-burner memory-hog io-tester)
 
-setup_file() {
-	[[ -e build/guest/docker-image.tar && -d build/guest/compose ]] || return 0
-	# shellcheck source=scripts/docker-engine
-	. scripts/docker-engine 3>&-
-	export DOCKERD_PID=$!
-}
-
-teardown_file() {
-	[[ -n ${DOCKERD_PID:-} ]] || return 0
-	kill "$DOCKERD_PID"
-	wait_for "$DEADLINE" is_gone "$DOCKERD_PID"
-	umount /var/lib/docker
-}
-
-setup() {
-	[[ -n ${DOCKERD_PID:-} ]] || skip "no Docker Engine and Compose for the guest: scripts/setup --docker"
-}
-
 teardown() {
-	local status=0 containers
-	[[ -n ${DOCKERD_PID:-} ]] || return 0
+	local status=0
 	end_test || status=1
-	mapfile -t containers < <(docker ps -aq)
-	((${#containers[@]} == 0)) || docker rm -f "${containers[@]}" >/dev/null || status=1
+	remove_containers || status=1
 	remove_cgroup "$CGROUP_ROOT/lab" || status=1
 	remove_disk "$LIVE_DIR/disk" || status=1
 	return "$status"

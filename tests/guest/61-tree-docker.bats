@@ -4,34 +4,15 @@
 
 # bats file_tags=two-cpus
 load tree
-
-IMAGE=cgbpf-busybox
-
-setup_file() {
-	[[ -e build/guest/docker-image.tar ]] || return 0
-	# shellcheck source=scripts/docker-engine
-	. scripts/docker-engine 3>&-
-	export DOCKERD_PID=$!
-}
-
-teardown_file() {
-	[[ -n ${DOCKERD_PID:-} ]] || return 0
-	kill "$DOCKERD_PID"
-	wait_for "$DEADLINE" is_gone "$DOCKERD_PID"
-	umount /var/lib/docker
-	remove_cgroup "$CGROUP_ROOT/docker"
-}
+load engine
 
 setup() {
-	[[ -n ${DOCKERD_PID:-} ]] || skip "no Docker Engine for the guest: scripts/setup --docker"
+	want_engine
 	write_tree
 }
 
 teardown() {
-	local containers
-	[[ -n ${DOCKERD_PID:-} ]] || return 0
-	mapfile -t containers < <(docker ps -aq)
-	((${#containers[@]} == 0)) || docker rm -f "${containers[@]}" >/dev/null
+	remove_containers
 	"$CGBPF" tree remove --all --kill >/dev/null
 	end_test
 }

@@ -3,8 +3,7 @@
 # Owns what `cgbpf tree` promises a user whose part of the tree systemd has delegated; never run but in scripts/vm --systemd.
 
 load ../guest/tree
-
-IMAGE=cgbpf-busybox
+load ../guest/engine
 
 setup_file() {
 	export USER_NAME=joe
@@ -14,18 +13,13 @@ setup_file() {
 	BASE=$CGROUP_ROOT/user.slice/user-$USER_ID.slice/user@$USER_ID.service
 	export USER_ID BASE
 	wait_for "$DEADLINE" systemctl is-active --quiet "user@$USER_ID.service"
-	[[ -e build/guest/docker-image.tar ]] || return 0
 	# Plain paths need this driver, whatever the init.
 	export DOCKER_CGROUP_DRIVER=cgroupfs
-	# shellcheck source=scripts/docker-engine
-	. scripts/docker-engine 3>&-
-	export DOCKERD_PID=$!
+	begin_engine
 }
 
 teardown_file() {
-	[[ -z ${DOCKERD_PID:-} ]] || kill "$DOCKERD_PID"
-	wait_for "$DEADLINE" is_gone "${DOCKERD_PID:-0}"
-	umount /var/lib/docker
+	end_engine
 	loginctl disable-linger "$USER_NAME"
 }
 

@@ -3,30 +3,20 @@
 # Owns what `cgbpf tree` promises where Docker's cgroup driver is systemd; never run but in scripts/vm --systemd.
 
 load ../guest/tree
-
-IMAGE=cgbpf-busybox
+load ../guest/engine
 
 setup_file() {
 	unset DOCKER_CGROUP_DRIVER
-	# shellcheck source=scripts/docker-engine
-	. scripts/docker-engine 3>&-
-	export DOCKERD_PID=$!
-}
-
-teardown_file() {
-	kill "$DOCKERD_PID"
-	wait_for "$DEADLINE" is_gone "$DOCKERD_PID"
-	umount /var/lib/docker
+	begin_engine
 }
 
 setup() {
+	want_engine
 	write_tree
 }
 
 teardown() {
-	local containers
-	mapfile -t containers < <(docker ps -aq)
-	((${#containers[@]} == 0)) || docker rm -f "${containers[@]}" >/dev/null
+	remove_containers
 	"$CGBPF" tree remove --all --kill >/dev/null
 	end_test
 }
