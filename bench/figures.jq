@@ -49,7 +49,8 @@ def overhead:
 			ratio: [$repetitions[] | (of($arm)[0] | spread.p50) / (of("off")[0] | spread.p50)] | spread,
 			best_ratio: (best($arm) / best("off"))
 		};
-		{off_ns: [$repetitions[] | of("off")[][]] | spread, idle: against("idle"), governed: against("governed")}
+		{off_ns: [$repetitions[] | of("off")[][]] | spread, idle: against("idle"),
+			beside: against("beside"), governed: against("governed")}
 	)}) | add;
 
 # How long a controller says that its raises took, until the thread had the event and in the end.

@@ -63,11 +63,11 @@ else empty end),
 (if .overhead then
 	"",
 	"Attached: median over \(.overhead.repetitions) repetitions (least to most), and best against best",
-	(["loop", "off", "nothing governed", "best", "governed", "best"] | row([16, 12, 32, 10, 32, 10])),
+	(["loop", "off", "nothing governed", "best", "another governed", "best", "governed", "best"] | row([16, 12, 32, 10, 32, 10, 32, 10])),
 	(.overhead.loops | to_entries[] | .key as $key | .value
-		| [$key, (.off_ns.p50 | us)] + ([.idle, .governed] | map(
+		| [$key, (.off_ns.p50 | us)] + ([.idle, .beside, .governed] | map(
 			"\(.ratio.p50 | change) (\(.ratio.min | change) to \(.ratio.max | change))",
 			(.best_ratio | change)))
-		| row([16, 12, 32, 10, 32, 10])),
-	"BPF run time of these loops, counted by the kernel: nothing governed \(.overhead.run_time_share.idle | percent), governed \(.overhead.run_time_share.governed | percent)"
+		| row([16, 12, 32, 10, 32, 10, 32, 10])),
+	"BPF run time of these loops, counted by the kernel: nothing governed \(.overhead.run_time_share.idle | percent), another \(.overhead.run_time_share.beside | percent), governed \(.overhead.run_time_share.governed | percent)"
 else empty end)
