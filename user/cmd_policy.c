@@ -4,15 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "user/commands.h"
-#include "user/files.h"
 #include "user/log.h"
 #include "user/model.h"
 #include "user/outfile.h"
 #include "user/policy_journal.h"
 #include "user/policy_replay.h"
 #include "user/policy_retrain.h"
+#include "user/policy_save.h"
 #include "user/policy_train.h"
 #include "user/text.h"
 
@@ -94,24 +95,14 @@ static int say_train(const char *file, int err, const struct trained *trained)
 	return err == -ELIBACC ? EXIT_CANNOT : err == -ENOMEM ? EXIT_FAILED : EXIT_WRONG_CALL;
 }
 
-/* models/x.json has its figures in models/x.metrics.json. */
 static int save(const char *output, const char *samples, const struct trained *trained)
 {
-	size_t len = strlen(output);
-	char *metrics = NULL;
-	json_t *json;
-	int err = model__save(output, &trained->model, &trained->facts);
+	int fd = policy_save_lock(output), err;
 
-	if (err)
-		return err;
-	if (len > 5 && strcmp(output + len - 5, ".json") == 0)
-		len -= 5;
-	if (asprintf(&metrics, "%.*s.metrics.json", (int)len, output) < 0)
-		return -ENOMEM;
-	json = policy_train_metrics(samples, trained);
-	err = json ? files__replace_json(metrics, json) : -ENOMEM;
-	json_decref(json);
-	free(metrics);
+	if (fd < 0)
+		return fd;
+	err = policy_save(output, samples, trained);
+	close(fd);
 	return err;
 }
 

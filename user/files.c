@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "user/outfile.h"
-
 static int write_all(int fd, const char *text)
 {
 	size_t len = strlen(text), done = 0;
@@ -25,7 +23,7 @@ static int write_all(int fd, const char *text)
 	return 0;
 }
 
-int files__replace_json(const char *file, const json_t *root)
+int files__write_json(const char *file, const json_t *root, struct outfile *ret_out)
 {
 	struct outfile out;
 	int err = outfile__open_regular(file, &out);
@@ -34,11 +32,12 @@ int files__replace_json(const char *file, const json_t *root)
 		return err;
 	if (json_dumpf(root, out.stream,
 		       JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(17)) < 0 ||
-	    fputc('\n', out.stream) == EOF) {
+	    fputc('\n', out.stream) == EOF || fflush(out.stream) == EOF) {
 		outfile__abandon(&out);
 		return -EIO;
 	}
-	return outfile__commit(&out);
+	*ret_out = out;
+	return 0;
 }
 
 int files__append_json(const char *file, const json_t *root)

@@ -6,8 +6,10 @@
 
 #include <jansson.h>
 
-/* As outfile__open_regular says. 0 or a negative errno. */
-int files__replace_json(const char *file, const json_t *root);
+#include "user/outfile.h"
+
+/* As outfile__open_regular says; not in its place before outfile__commit. 0 or a negative errno. */
+int files__write_json(const char *file, const json_t *root, struct outfile *ret_out);
 /* Adds ROOT as one line to FILE, which is no link, in one write. 0 or a negative errno. */
 int files__append_json(const char *file, const json_t *root);
 

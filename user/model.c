@@ -91,14 +91,15 @@ static json_t *to_json(const struct policy_model *model, const struct model_fact
 	return root;
 }
 
-int model__save(const char *file, const struct policy_model *model, const struct model_facts *facts)
+int model__write(const char *file, const struct policy_model *model,
+		 const struct model_facts *facts, struct outfile *ret_out)
 {
 	json_t *root = to_json(model, facts);
 	int err;
 
 	if (!root)
 		return -EDOM;
-	err = files__replace_json(file, root);
+	err = files__write_json(file, root, ret_out);
 	json_decref(root);
 	return err;
 }

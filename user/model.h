@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "user/outfile.h"
 #include "user/policy.h"
 
 #define MODEL_VERSION 2
@@ -25,8 +26,8 @@ struct model_facts {
  */
 int model__load(const char *file, struct policy_model *ret_model, struct model_facts *ret_facts,
 		char *error, size_t error_len);
-/* As a whole or not at all: a reader sees the old one or the new one. */
-int model__save(const char *file, const struct policy_model *model,
-		const struct model_facts *facts);
+/* A reader of FILE sees the old one until outfile__commit, then the new one. */
+int model__write(const char *file, const struct policy_model *model,
+		 const struct model_facts *facts, struct outfile *ret_out);
 
 #endif

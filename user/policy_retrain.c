@@ -4,11 +4,9 @@
 #include "user/policy_retrain.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +14,7 @@
 #include "user/log.h"
 #include "user/model.h"
 #include "user/params.h"
+#include "user/policy_save.h"
 #include "user/policy_train.h"
 #include "user/text.h"
 
@@ -83,21 +82,6 @@ static int tell(const struct retrain *retrain, const char *history, const char *
 	return err ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* One at a time: a timer's beside a person's. The lock is on the folder that the model lies in. */
-static int lock_folder(const char *file)
-{
-	const char *slash = strrchr(file, '/');
-	char *folder = slash ? strndup(file, (size_t)(slash - file + 1)) : strdup(".");
-	int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-
-	free(folder);
-	if (fd >= 0 && flock(fd, LOCK_EX) < 0) {
-		close(fd);
-		fd = -1;
-	}
-	return fd < 0 ? -errno : fd;
-}
-
 static int retrain_locked(struct retrain *retrain, const char *history, double step_cores,
 			  bool is_json)
 {
@@ -133,7 +117,7 @@ static int retrain_locked(struct retrain *retrain, const char *history, double s
 			fresh, present);
 		return tell(retrain, history, "kept", why, is_json);
 	}
-	err = model__save(retrain->file, &trained->model, &trained->facts);
+	err = policy_save(retrain->file, retrain->samples, trained);
 	if (err) {
 		log_error("policy retrain: %s: %s", retrain->file, strerror(-err));
 		return EXIT_FAILED;
@@ -153,7 +137,7 @@ int policy_retrain(const char *samples, const char *model, const char *history, 
 		   bool is_json)
 {
 	struct retrain *retrain = calloc(1, sizeof(*retrain));
-	int fd = lock_folder(model), status = EXIT_FAILED;
+	int fd = policy_save_lock(model), status = EXIT_FAILED;
 
 	if (fd < 0)
 		log_error("policy retrain: the folder of %s: %s", model, strerror(-fd));

@@ -1,43 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Promises of the model: what it says, what it refuses, how fast, and that its file is whole or not
- * taken. It never trains one. */
-#include <errno.h>
+/* Promises of the model: what it says, what it refuses, how fast. It never trains or reads one. */
+#include "user/policy.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "user/model.h"
-#include "user/policy.h"
-
 #define PROMISE(name) static void name(__attribute__((unused)) void **state)
 #define CLOSE(a, b) assert_true(fabs((a) - (b)) < 1e-9)
-
-static char folder[] = "/tmp/cgbpf-policy-XXXXXX";
-static char file[64];
-
-static int make_folder(__attribute__((unused)) void **state)
-{
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(file, sizeof(file), "%s/model.json", folder);
-	return 0;
-}
-
-static int remove_folder(__attribute__((unused)) void **state)
-{
-	unlink(file);
-	return rmdir(folder);
-}
 
 /* Says demand_cores, whatever else there is. */
 static struct policy_model model_of_demand(void)
@@ -184,103 +159,6 @@ PROMISE(a_prediction_costs_less_than_two_microseconds)
 	assert_true(ns < 2000);
 }
 
-static const struct model_facts facts = {
-	.rows_cnt = 100, .from = "a", .until = "b", .ridge = 0.1, .horizon = 5};
-
-static int load(struct policy_model *model, char error[256])
-{
-	struct model_facts got;
-
-	return model__load(file, model, &got, error, 256);
-}
-
-/* The file with FROM replaced by TO, once. */
-static void edit(const char *from, const char *to)
-{
-	char text[8192] = "", edited[16384], *at;
-	FILE *f = fopen(file, "r");
-	size_t len = fread(text, 1, sizeof(text) - 1, f);
-
-	fclose(f);
-	assert_true(len > 0);
-	at = strstr(text, from);
-	assert_non_null(at);
-	snprintf(edited, sizeof(edited), "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
-	f = fopen(file, "w");
-	fputs(edited, f);
-	fclose(f);
-}
-
-PROMISE(what_was_saved_is_loaded_to_the_last_digit)
-{
-	struct policy_model model = model_of_demand(), got;
-	char error[256];
-
-	model.weights[POLICY_PSI].weight = 1.0 / 3;
-	assert_int_equal(model__save(file, &model, &facts), 0);
-	assert_int_equal(load(&got, error), 0);
-	assert_memory_equal(&got, &model, sizeof(model));
-}
-
-PROMISE(a_number_that_is_none_is_not_saved)
-{
-	struct policy_model model = model_of_demand();
-
-	model.weights[POLICY_PSI].weight = NAN;
-	assert_int_equal(model__save(file, &model, &facts), -EDOM);
-}
-
-static void refused(const char *from, const char *to, int err, const char *words)
-{
-	struct policy_model model = model_of_demand(), got;
-	char error[256] = "";
-
-	assert_int_equal(model__save(file, &model, &facts), 0);
-	edit(from, to);
-	memset(&got, 7, sizeof(got));
-	model = got;
-	assert_int_equal(load(&got, error), err);
-	if (!strstr(error, words))
-		fail_msg("'%s' does not say '%s'", error, words);
-	assert_memory_equal(&got, &model, sizeof(model)); /* untouched */
-}
-
-PROMISE(a_model_that_was_edited_is_refused)
-{
-	refused("\"spread_cores\": 0.25", "\"spread_cores\": 0.75", -EBADMSG, "checksum");
-}
-
-PROMISE(a_torn_model_is_refused_with_its_line)
-{
-	refused("\"features\"", "", -EBADMSG, "line ");
-}
-
-PROMISE(a_model_of_another_version_is_refused)
-{
-	refused("\"version\": 2", "\"version\": 1", -EPROTO, "another version");
-	refused("\"sample_schema\": 1", "\"sample_schema\": 9", -EPROTO, "another version");
-}
-
-PROMISE(weights_that_are_no_numbers_are_refused)
-{
-	refused("\"weight\": 0.5", "\"weight\": \"0.5\"", -EBADMSG, "checksum");
-	refused("\"weight\": 0.5", "\"weight\": NaN", -EBADMSG, "line ");
-}
-
-PROMISE(something_else_is_refused)
-{
-	refused("cgbpf-policy", "somebody", -EBADMSG, "no model of cgbpf");
-}
-
-PROMISE(a_missing_model_is_said_to_be_missing)
-{
-	struct policy_model got;
-	char error[256];
-
-	unlink(file);
-	assert_int_equal(load(&got, error), -ENOENT);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,15 +172,7 @@ int main(void)
 		cmocka_unit_test(out_of_the_trained_range_it_is_not_trusted_and_names_the_feature),
 		cmocka_unit_test(what_is_no_number_is_not_said),
 		cmocka_unit_test(a_prediction_costs_less_than_two_microseconds),
-		cmocka_unit_test(what_was_saved_is_loaded_to_the_last_digit),
-		cmocka_unit_test(a_number_that_is_none_is_not_saved),
-		cmocka_unit_test(a_model_that_was_edited_is_refused),
-		cmocka_unit_test(a_torn_model_is_refused_with_its_line),
-		cmocka_unit_test(a_model_of_another_version_is_refused),
-		cmocka_unit_test(weights_that_are_no_numbers_are_refused),
-		cmocka_unit_test(something_else_is_refused),
-		cmocka_unit_test(a_missing_model_is_said_to_be_missing),
 	};
 
-	return cmocka_run_group_tests_name("policy", tests, make_folder, remove_folder);
+	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);
 }
