@@ -6,6 +6,7 @@ ARCH := $(shell uname -m)
 BPF_ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(ARCH)))
 BUILD ?= build
 PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
 KERNELS := 6.1 6.12 7
 
 CC ?= gcc
@@ -221,12 +222,13 @@ $(BUILD)/cgbpf.bash: cgbpf scripts/completion
 	$(call say,BS,$@)
 	$(Q)scripts/completion ./cgbpf > $@
 
-install: cgbpf $(BUILD)/cgbpf.8 $(BUILD)/cgbpf.bash ## to $(DESTDIR)$(PREFIX), with manual page, completion and systemd unit
+install: cgbpf $(BUILD)/cgbpf.8 $(BUILD)/cgbpf.bash ## to $(DESTDIR)$(PREFIX), with manual page, completion, systemd unit and logrotate file
 	install -D -m 755 cgbpf $(DESTDIR)$(PREFIX)/sbin/cgbpf
 	install -D -m 644 $(BUILD)/cgbpf.8 $(DESTDIR)$(PREFIX)/share/man/man8/cgbpf.8
 	install -D -m 644 $(BUILD)/cgbpf.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cgbpf
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/local|$(PREFIX)|' scripts/dist/cgbpf.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/cgbpf.service
+	install -D -m 644 scripts/dist/cgbpf.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/cgbpf
 
 clean: ## all that was built; kernels and packages stay
 	rm -rf cgbpf $(BUILD)/cgbpf* $(BUILD)/*.skel.h $(BUILD)/*.bpf.o $(BUILD)/bpf $(BUILD)/user $(BUILD)/unit $(BUILD)/bench/[a-z]* $(BUILD)/asan $(BUILD)/fuzz $(BUILD)/lab $(TOOLS)

@@ -6,11 +6,14 @@ load ../guest/helpers
 
 UNIT=cgbpf.service
 LAB=cgbpf-lab.service
+# Not the disk's own name, as those of /dev/disk are not.
+DISK=/dev/cgbpf-disk
 
 setup_file() {
 	install -m 755 "$CGBPF" /usr/local/sbin/cgbpf
 	install -D -m 644 -t /etc/systemd/system scripts/dist/*.service scripts/dist/*.timer
 	mkdir -p /etc/cgbpf
+	ln -s vda "$DISK"
 	systemctl daemon-reload
 }
 
@@ -18,11 +21,12 @@ setup() {
 	FOLDER=$CGROUP_ROOT/system.slice/$LAB
 	# shellcheck disable=SC2034 # read by assert_journal
 	JOURNAL=/var/log/cgbpf/journal.jsonl
-	systemd-run --quiet --collect --unit="$LAB" --property=MemoryMax=24M sleep 100000
+	systemd-run --quiet --collect --unit="$LAB" --property=MemoryMax=24M --property=IOAccounting=yes sleep 100000
 	write_targets <<-END
 		  - name: job
 		    unit: $LAB
 		    memory: { soft: 16M, hard: 64M }
+		    io: { device: $DISK, wbps: { soft: 1M, hard: 4M } }
 	END
 	cp "$CONFIG" /etc/cgbpf/cgbpf.yaml
 }
@@ -56,6 +60,7 @@ has_said() {
 	systemctl start "$UNIT"
 	assert_equal "$(of_unit ActiveState) $(of_unit SubState)" "active running"
 	assert_limit "$FOLDER" 16M
+	assert_equal "$(<"$FOLDER/io.max")" "$(</sys/block/vda/dev) rbps=max wbps=1048576 riops=max wiops=max" io.max
 	beat=$(of_unit WatchdogTimestampMonotonic)
 	lives "$FOLDER" touch --bytes 40M
 	assert_journal '.event == "soft_limit_raised" and .target == "job"'
@@ -65,6 +70,7 @@ has_said() {
 	systemctl stop "$UNIT"
 	assert_equal "$(of_unit ActiveState) $(of_unit Result)" "inactive success"
 	assert_limit "$FOLDER" 24M
+	assert_equal "$(<"$FOLDER/io.max")" "" io.max
 }
 
 @test "service: killed, it puts back what it had changed before it is started again" {
