@@ -174,8 +174,9 @@ static int main_bench_latency(int argc, char **argv)
 		 "systemctl-set-property, shell-echo, open-write, cgbpf, bare-pwrite",
 		 &call.methods, 0, 0},
 		{"container", 0, PARAM_STRING, "NAME",
-		 "change this running container's limits, and put them back; without it a "
-		 "container is made and removed",
+		 "change this running container's limits, and put them back (they are named at "
+		 "first: after SIGKILL nothing else has them); without it a container is made and "
+		 "removed",
 		 &call.options.container, 0, 0},
 		{"docker-host", 0, PARAM_STRING, "SOCKET",
 		 "the Docker Engine's (DOCKER_HOST, else /var/run/docker.sock)", &call.docker_host,

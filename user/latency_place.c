@@ -16,8 +16,6 @@
 #include "user/knob.h"
 #include "user/units.h"
 
-/* A limit that is "max" is moved from here: room enough for what a test container does. */
-#define BASE_BYTES (512ULL << 20)
 /* Steps are page-aligned, so that the kernel shows what it was given. */
 #define STEP_BYTES (64ULL << 10)
 #define STEPS 251
@@ -40,19 +38,18 @@ static uint64_t up_to_step(uint64_t number, uint64_t step)
 	return (number + step - 1) / step * step;
 }
 
-static int read_memory(struct latency_place *place, struct latency_limit *limit)
+/* A limit that is "max" is moved from the machine's memory on: who had none must not meet ours,
+ * however it grows meanwhile. */
+static int read_memory(struct latency_limit *limit)
 {
-	uint64_t used = 0;
 	int err = units_parse_limit(limit->original, &limit->base);
 
 	if (err)
 		return err;
-	if (limit->base == UINT64_MAX) {
-		err = cgfs_read_bytes(place->dir_fd, "memory.current", &used);
-		limit->base = used * 2 > BASE_BYTES ? used * 2 : BASE_BYTES;
-	}
+	if (limit->base == UINT64_MAX)
+		limit->base = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 	limit->base = up_to_step(limit->base, STEP_BYTES);
-	return err;
+	return 0;
 }
 
 static int read_cpu(struct latency_place *place, struct latency_limit *limit)
@@ -86,7 +83,7 @@ static int open_limit(struct latency_place *place, enum latency_knob knob)
 	err = knob__read_fd(limit->fd, &keys[knob], limit->original, sizeof(limit->original));
 	if (err)
 		return err;
-	return knob == LATENCY_MEMORY ? read_memory(place, limit) : read_cpu(place, limit);
+	return knob == LATENCY_MEMORY ? read_memory(limit) : read_cpu(place, limit);
 }
 
 int latency_place__open(struct latency_place *place, int root_fd, char *path)

@@ -23,6 +23,7 @@
 #include "user/latency_unit.h"
 #include "user/log.h"
 #include "user/params.h"
+#include "user/text.h"
 
 /* How long an Engine that is away is waited for when there is something to undo. */
 #define ENGINE_TRIES 30
@@ -68,6 +69,20 @@ static int find_again(struct latency_bench *bench, struct latency_place *place,
 	return 0;
 }
 
+/* After SIGKILL nobody else knows them: they are in no ledger. */
+static void say_limits(const struct latency_place *place)
+{
+	const struct latency_limit *memory = &place->limits[LATENCY_MEMORY];
+	const struct latency_limit *cpu = &place->limits[LATENCY_CPU];
+	char shown[512];
+
+	log_info("bench-latency: container %s had memory.max %s and cpu.max %s in " CGFS_ROOT
+		 "%s: they go back at the end, but not after SIGKILL",
+		 place->name, memory->is_there ? memory->original : "(no file)",
+		 cpu->is_there ? cpu->original : "(no file)",
+		 text_escape(place->path, strlen(place->path), shown, sizeof(shown)));
+}
+
 /* Somebody else's. Two benches cannot change one container: each would find the other's values. */
 static int borrow_container(struct latency_bench *bench)
 {
@@ -94,6 +109,7 @@ static int borrow_container(struct latency_bench *bench)
 		return EXIT_FAILED;
 	}
 	bench->has_container = true;
+	say_limits(place);
 	return EXIT_DONE;
 }
 

@@ -8,6 +8,11 @@ setup() {
 	export DOCKER_HOST=unix://$LIVE_DIR/no.sock
 }
 
+is_limited() {
+	read_file "$1/memory.max"
+	[[ $TEXT =~ ^[0-9] ]]
+}
+
 # bats test_tags=core
 @test "bench-latency: without a Docker Engine the rest is measured, and what is not is named" {
 	bench --iterations 3 --writes 20
@@ -90,9 +95,11 @@ setup() {
 	assert_no_cgroup
 }
 
-@test "bench-latency: SIGINT ends it with 1, what was measured, and nothing left" {
+@test "bench-latency: who had no limit gets none below the machine's memory; SIGINT ends it with 1, nothing left" {
 	local status=0
 	start_bench --iterations 100000 --methods "$WRITERS"
+	wait_for "$DEADLINE" is_limited "$CGROUP_ROOT/cgbpf-bench-$BENCH_PID"
+	(($(limit_of "$CGROUP_ROOT/cgbpf-bench-$BENCH_PID") >= $(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) * 1024))
 	end_bench INT || status=$?
 	assert_equal "$status" 1 "exit status"
 	assert_result '.complete == false and .ended == "interrupted"

@@ -96,6 +96,7 @@ assert_no_container() {
 	assert_rows runc-update 2
 	assert_rows cgbpf 10
 	assert_skipped crun-update "another runtime|not installed"
+	grep -q "container web had memory.max 33554432 and cpu.max 30000 50000 in $CGROUP: " "$LIVE_DIR/said"
 	assert_as_before
 	assert_alive "$(docker inspect -f '{{.State.Pid}}' web)"
 }
