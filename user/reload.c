@@ -106,5 +106,6 @@ void reload(struct controller *controller, const struct run_options *options)
 	fit(controller);
 	record.count = controller->groups.cnt;
 	report(controller, &record);
-	dprintf(STDERR_FILENO, "reloaded: governing %zu cgroups\n", controller->groups.cnt);
+	dprintf(STDERR_FILENO, "reloaded: %s %zu cgroups\n",
+		controller->is_observing ? "observing" : "governing", controller->groups.cnt);
 }

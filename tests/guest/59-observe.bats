@@ -39,6 +39,8 @@ teardown() {
 	echo 48M >"$JOB/memory.max"
 	wait_journal '.event == "foreign_write" and .knob == "memory.max" and .value == "48M" and .pid > 0 and .answer == "none"'
 	refute_journal '.event == "soft_limit_raised" or .event == "oom_adjustment" or .event == "governed" or .dry_run'
+	kill -HUP "$CGBPF_PID"
+	wait_for "$DEADLINE" said 'reloaded: observing 1 cgroups'
 	stop_cgbpf TERM
 	assert_limit "$JOB" 48M
 	refute_journal '.event == "restored"'
