@@ -47,9 +47,10 @@ all: cgbpf ## build ./cgbpf
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
+# Anew, not over one that runs, or that root made.
 cgbpf: $(BUILD)/cgbpf
 	$(call say,CP,$@)
-	$(Q)cp $< $@
+	$(Q)cp --remove-destination $< $@
 
 $(BUILD)/cgbpf: $(USER_OBJ)
 	$(call say,LD,$@)
@@ -187,19 +188,20 @@ demo: ## install what is missing, build, show the main job
 
 experiment: ## install what is missing, build, run one curated experiment: NAME=soft-memory, …, all
 	$(Q)scripts/setup
-	$(Q)$(MAKE) --no-print-directory all lab
+	$(if $(filter all oom-%,$(NAME)),$(Q)scripts/setup --docker)
+	$(Q)$(MAKE) --no-print-directory all lab tools
 	$(Q)bench/experiments/run $(NAME)
 
 bench: ## measure, on every kernel: instructions with 1 CPU, times with 2
 	$(Q)scripts/setup
 	$(Q)scripts/setup --docker
+	$(Q)scripts/setup --systemd
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)for kernel in $(KERNELS); do for machine in --icount "--cpus 2"; do \
 		scripts/vm --kernel $$kernel $$machine --timeout 7200 -- bench/run || exit 1; done; done
 	$(Q)for kernel in $(KERNELS); do for machine in --icount "--cpus 2"; do \
 		scripts/vm --kernel $$kernel $$machine --timeout 7200 -- bench/calibrate || exit 1; done; done
 	$(Q)for kernel in $(KERNELS); do scripts/vm --kernel $$kernel --docker --timeout 7200 -- bench/latency || exit 1; done
-	$(Q)scripts/setup --systemd
 	$(Q)scripts/vm --systemd --docker --icount --timeout 7200 -- bench/latency
 	$(Q)scripts/vm --icount --timeout 7200 -- bench/tree >$(BUILD)/bench/tree-icount.json
 	$(Q)scripts/vm --docker --timeout 7200 -- bench/tree >$(BUILD)/bench/tree.json
@@ -230,7 +232,7 @@ install: cgbpf $(BUILD)/cgbpf.8 $(BUILD)/cgbpf.bash ## to $(DESTDIR)$(PREFIX), w
 	sed 's|/usr/local|$(PREFIX)|' scripts/dist/cgbpf.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/cgbpf.service
 	install -D -m 644 scripts/dist/cgbpf.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/cgbpf
 
-clean: ## all that was built; kernels and packages stay
-	rm -rf cgbpf $(BUILD)/cgbpf* $(BUILD)/*.skel.h $(BUILD)/*.bpf.o $(BUILD)/bpf $(BUILD)/user $(BUILD)/unit $(BUILD)/bench/[a-z]* $(BUILD)/asan $(BUILD)/fuzz $(BUILD)/lab $(TOOLS)
+clean: ## all that was built; kernels, packages and results of benches stay
+	rm -rf cgbpf $(BUILD)/cgbpf* $(BUILD)/*.skel.h $(BUILD)/*.bpf.o $(BUILD)/bpf $(BUILD)/user $(BUILD)/unit $(BUILD)/bench/*.bpf.[do] $(BUILD)/bench/*.skel.h $(BUILD)/asan $(BUILD)/fuzz $(BUILD)/lab $(TOOLS) $(TOOLS:=.d)
 
 -include $(BPF_OBJ:.o=.d) $(BUILD)/bpf/latency.bpf.d $(USER_OBJ:.o=.d) $(UNIT:=.d)

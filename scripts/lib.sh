@@ -19,6 +19,21 @@ die() {
 	exit "$status"
 }
 
+# A script that another one called leaves this to it.
+is_inner=${CGBPF_IS_INNER:-}
+export CGBPF_IS_INNER=1
+
+# What root has made below build/ goes to the owner of the project's folder, so that who typed sudo once goes on without it.
+# Nothing outside: no link is followed, and only root's own is given away.
+hand_back() {
+	local owner
+	owner=$(stat -c %u:%g "$PROJECT")
+	if ((EUID != 0)) || [[ $owner == 0:* || -n $is_inner || ! -d $BUILD ]] || grep -qs cgbpf_job= /proc/cmdline; then
+		return 0
+	fi
+	chown -hR --from=0 -- "$owner" "$BUILD" || say "not all of build/ is $owner's now, ignoring"
+}
+
 # Everything below $BUILD that two runs could make at once is made under this lock.
 with_lock() {
 	local name=$1

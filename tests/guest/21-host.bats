@@ -152,3 +152,12 @@ without_function() {
 	assert_equal "$status" 3 "exit status"
 	grep -q 'cgbpf/ledger' "$LIVE_DIR/said"
 }
+
+@test "setup: where apt is not, it names what building and make test want, and ends with 3" {
+	mkdir "$LIVE_DIR/bin"
+	ln -s "$(command -v dirname)" "$LIVE_DIR/bin"
+	run -3 env PATH="$LIVE_DIR/bin" scripts/setup
+	for package in clang qemu-system-x86 stress-ng docker.io crun docker-compose debootstrap; do
+		grep -qx "$package" <<<"$output" || fail "not named: $package"
+	done
+}
