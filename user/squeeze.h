@@ -156,7 +156,7 @@ size_t squeeze_level_cnt(const struct squeeze_plan *plan);
 uint64_t squeeze_limit(const struct squeeze_plan *plan, size_t level);
 enum squeeze_manner squeeze_manner(const struct squeeze_record *record);
 const char *squeeze_manner_name(enum squeeze_manner manner);
-/* What seed and people want to know, in one sentence; the caller frees. */
+/* How it went, in one sentence; the caller frees. */
 char *squeeze_sentence(const struct squeeze_record *record, bool is_container);
 
 /* squeeze_report.c */

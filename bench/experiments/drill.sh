@@ -39,7 +39,7 @@ container() {
 	CGROUP=$CGROUP_ROOT/docker/$ID
 }
 
-# stress CONTAINER: the seed's own load, as one enters it from a shell of the container.
+# stress CONTAINER: more than it may have, as one begins it from a shell of the container.
 stress() {
 	docker exec -d "$1" chroot /host stress-ng --vm 1 --vm-bytes 610M --vm-keep --temp-path /dev/shm --quiet
 	wait_for "$DEADLINE" uses "$CGROUP" 300M
