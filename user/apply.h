@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The only writer of cgroup files. Every write is in the ledger before it happens, is one pwrite(2)
- * of a whole value, and is read back. It never decides.
+ * The only writer of the limits that run and squeeze govern. Every write is in the ledger before it
+ * happens, is one pwrite(2) of a whole value, and is read back. It never decides.
  */
 #ifndef CGBPF_APPLY_H
 #define CGBPF_APPLY_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Says what bench-latency found as JSON, in the contract's words. It never measures. */
+/* Says what bench-latency found as JSON, in the words of its table. It never measures. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
