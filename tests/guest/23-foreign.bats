@@ -46,6 +46,17 @@ wait_limit() {
 	assert_limit "$WEB" 48M
 }
 
+@test "the very value that is ours, written by somebody else, is what goes back in the end" {
+	has_original() { bpftool -j map dump pinned "$PIN_DIR/ledger" | jq -e --arg value "$1" 'any(.. | .original?; . == $value)' >/dev/null; }
+	start_with obey
+	has_original 67108864
+	write_limit 32M
+	wait_for "$DEADLINE" has_original 33554432
+	refute_journal "$FOREIGN"
+	stop_cgbpf TERM
+	assert_limit "$WEB" 32M
+}
+
 @test "the journal tells who wrote what: pid, comm, value" {
 	local pid
 	start_with obey
