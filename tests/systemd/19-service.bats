@@ -55,6 +55,10 @@ has_said() {
 	said | grep -q "$1"
 }
 
+has_ended_by() {
+	[[ $(of_unit ActiveState) == failed && $(of_unit Result) == "$1" ]]
+}
+
 @test "service: ready when it governs, in its sandbox it answers and is alive to systemd; its end puts limits back" {
 	local beat
 	systemctl start "$UNIT"
@@ -86,6 +90,38 @@ has_said() {
 	told=$(said | sed -nE 's/^.*memory.max ([0-9]+) put back$/\1/p; s/^(ready): governing.*$/\1/p' | tail -n 3)
 	assert_equal "$told" $'ready\n'"$(bytes 24M)"$'\nready'
 	systemctl stop "$UNIT"
+	assert_limit "$FOLDER" 24M
+}
+
+# shorten_watchdog SECONDS: of the service that runs, by a word of one in its cgroup.
+shorten_watchdog() {
+	# shellcheck disable=SC2016 # another shell's
+	bash -c 'echo $$ >"$1/cgroup.procs"; NOTIFY_SOCKET=/run/systemd/notify systemd-notify "WATCHDOG_USEC=${2}000000"; :' - \
+		"$CGROUP_ROOT/system.slice/$UNIT" "$1"
+}
+
+@test "service: one that stands still is ended by systemd, which puts back what it had changed" {
+	install -D -m 644 /dev/stdin "/run/systemd/system/$UNIT.d/test.conf" <<-END
+		[Service]
+		NotifyAccess=all
+		Restart=no
+	END
+	systemctl daemon-reload
+	systemctl start "$UNIT"
+	assert_limit "$FOLDER" 16M
+	systemctl kill --signal=STOP --kill-whom=main "$UNIT"
+	shorten_watchdog 1
+	wait_for "$DEADLINE" has_ended_by watchdog
+	assert_limit "$FOLDER" 24M
+	rm -r "/run/systemd/system/$UNIT.d"
+	systemctl daemon-reload
+	systemctl reset-failed "$UNIT"
+}
+
+@test "service: without its configuration it governs nothing" {
+	rm /etc/cgbpf/cgbpf.yaml
+	systemctl start "$UNIT"
+	assert_equal "$(of_unit ActiveState) $(of_unit ConditionResult)" "inactive no"
 	assert_limit "$FOLDER" 24M
 }
 
