@@ -12,6 +12,21 @@
 extern const struct command tree_apply, tree_verify, tree_show, tree_remove_command, tree_prune,
 	tree_compose, tree_delegate, tree_docker_path_command;
 
+/* Options that say which hierarchies, into a struct tree_filter; -c/--config for those verbs that
+ * need no file. */
+#define TREE_FILTER_PARAMS(filter)                                                                 \
+	{"parent", 0, PARAM_STRING, "PATH", "those below PATH", &(filter).parent, 0, 0},           \
+		{"project", 0, PARAM_STRING, "NAME", "those in a folder NAME", &(filter).project,  \
+		 0,	    0},                                                                    \
+		{"run-id", 0, PARAM_STRING, "ID", "those of this run", &(filter).run_id, 0, 0},    \
+	{                                                                                          \
+		"phase", 0, PARAM_STRING, "NAME", "those of this phase", &(filter).phase, 0, 0     \
+	}
+#define TREE_FILE_PARAM(filter)                                                                    \
+	{                                                                                          \
+		"config", 'c', PARAM_STRING, "FILE", "those made of FILE", &(filter).file, 0, 0    \
+	}
+
 /* Says ERROR with the verb's name; returns its exit status. */
 int tree_say(const struct command *command, const struct tree_error *error);
 /* The one argument that is no option, taken out of ARGV; NULL when there is none. */

@@ -58,9 +58,7 @@ static int main_compose(int argc, char **argv)
 		 "the compose file; a cgroup_parent in it names a service of the hierarchy, else "
 		 "the service of the same name counts",
 		 &template, 0, 0},
-		{"parent", 0, PARAM_STRING, "PATH", "one below PATH", &filter.parent, 0, 0},
-		{"run-id", 0, PARAM_STRING, "ID", "one of this run", &filter.run_id, 0, 0},
-		{"phase", 0, PARAM_STRING, "NAME", "one of this phase", &filter.phase, 0, 0},
+		TREE_FILTER_PARAMS(filter),
 		{0},
 	};
 	char text[1024];

@@ -80,12 +80,8 @@ static int main_remove(int argc, char **argv)
 	bool is_all = false;
 	char shown[512];
 	const struct param params[] = {
-		{"config", 'c', PARAM_STRING, "FILE", "those made of FILE", &filter.file, 0, 0},
-		{"parent", 0, PARAM_STRING, "PATH", "those below PATH", &filter.parent, 0, 0},
-		{"project", 0, PARAM_STRING, "NAME", "those in a folder NAME", &filter.project, 0,
-		 0},
-		{"run-id", 0, PARAM_STRING, "ID", "those of this run", &filter.run_id, 0, 0},
-		{"phase", 0, PARAM_STRING, "NAME", "those of this phase", &filter.phase, 0, 0},
+		TREE_FILE_PARAM(filter),
+		TREE_FILTER_PARAMS(filter),
 		{"all", 0, PARAM_FLAG, NULL, "every one made here", &is_all, 0, 0},
 		{"kill", 0, PARAM_FLAG, NULL, "kill what runs in them (cgroup.kill)",
 		 &removal.is_killing, 0, 0},
@@ -98,9 +94,10 @@ static int main_remove(int argc, char **argv)
 
 	if (err)
 		return err > 0 ? EXIT_DONE : EXIT_WRONG_CALL;
-	if (!is_all && !filter.file && !filter.parent && !filter.project && !filter.run_id) {
-		log_error("tree remove: which? '--config', '--run-id', '--project', '--parent' or "
-			  "'--all' (see 'cgbpf help tree')");
+	if (!is_all && !filter.file && !filter.parent && !filter.project && !filter.run_id &&
+	    !filter.phase) {
+		log_error("tree remove: which? '--config', '--parent', '--project', '--run-id', "
+			  "'--phase' or '--all' (see 'cgbpf help tree')");
 		return EXIT_WRONG_CALL;
 	}
 	status = tree_look_up(&tree_remove_command, &filter, &removal.root_fd, &list);
@@ -129,9 +126,8 @@ static int main_prune(int argc, char **argv)
 	const struct param params[] = {
 		{"older-than", 0, PARAM_SECONDS, "SEC", "made so long ago, such as 2h (24h)",
 		 &old_ns, 0, 0},
-		{"parent", 0, PARAM_STRING, "PATH", "those below PATH", &filter.parent, 0, 0},
-		{"project", 0, PARAM_STRING, "NAME", "those in a folder NAME", &filter.project, 0,
-		 0},
+		TREE_FILE_PARAM(filter),
+		TREE_FILTER_PARAMS(filter),
 		{"kill", 0, PARAM_FLAG, NULL,
 		 "also those that something runs in, which is killed (cgroup.kill)",
 		 &removal.is_killing, 0, 0},

@@ -223,12 +223,8 @@ static int main_show(int argc, char **argv)
 	struct tree_list list;
 	bool is_json = false;
 	const struct param params[] = {
-		{"config", 'c', PARAM_STRING, "FILE", "those made of FILE", &filter.file, 0, 0},
-		{"parent", 0, PARAM_STRING, "PATH", "those below PATH", &filter.parent, 0, 0},
-		{"project", 0, PARAM_STRING, "NAME", "those in a folder NAME", &filter.project, 0,
-		 0},
-		{"run-id", 0, PARAM_STRING, "ID", "those of this run", &filter.run_id, 0, 0},
-		{"phase", 0, PARAM_STRING, "NAME", "those of this phase", &filter.phase, 0, 0},
+		TREE_FILE_PARAM(filter),
+		TREE_FILTER_PARAMS(filter),
 		{"json", 0, PARAM_FLAG, NULL, "print JSON", &is_json, 0, 0},
 		{0},
 	};

@@ -86,9 +86,7 @@ static int main_verify(int argc, char **argv)
 	const struct param params[] = {
 		{"config", 'c', PARAM_STRING, "FILE", "what the hierarchies were made of",
 		 &filter.file, 0, 0},
-		{"parent", 0, PARAM_STRING, "PATH", "those below PATH", &filter.parent, 0, 0},
-		{"run-id", 0, PARAM_STRING, "ID", "those of this run", &filter.run_id, 0, 0},
-		{"phase", 0, PARAM_STRING, "NAME", "those of this phase", &filter.phase, 0, 0},
+		TREE_FILTER_PARAMS(filter),
 		{"json", 0, PARAM_FLAG, NULL, "print JSON", &is_json, 0, 0},
 		{0},
 	};
