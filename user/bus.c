@@ -231,28 +231,40 @@ int bus__stop_unit(struct bus *bus, const char *name, char *error, size_t error_
 	return err;
 }
 
-int bus__slice_cgroup(struct bus *bus, const char *name, char **ret_path)
+/* PROPERTY of the unit NAME, not empty. */
+static int get_text(struct bus *bus, const char *name, const char *interface, const char *property,
+		    char **ret_text)
 {
 	sd_bus_message *reply = NULL;
 	const char *object;
-	char *path = NULL;
+	char *text = NULL;
 	int err = p_sd_bus_call_method(bus->bus, SERVICE, OBJECT, MANAGER, "GetUnit", NULL, &reply,
 				       "s", name);
 
 	if (err >= 0)
 		err = p_sd_bus_message_read(reply, "o", &object);
 	if (err >= 0)
-		err = p_sd_bus_get_property_string(bus->bus, SERVICE, object, SERVICE ".Slice",
-						   "ControlGroup", NULL, &path);
+		err = p_sd_bus_get_property_string(bus->bus, SERVICE, object, interface, property,
+						   NULL, &text);
 	p_sd_bus_message_unref(reply);
 	if (err < 0)
 		return err;
-	if (!*path) {
-		free(path);
+	if (!*text) {
+		free(text);
 		return -ENOENT;
 	}
-	*ret_path = path;
+	*ret_text = text;
 	return 0;
+}
+
+int bus__slice_cgroup(struct bus *bus, const char *name, char **ret_path)
+{
+	return get_text(bus, name, SERVICE ".Slice", "ControlGroup", ret_path);
+}
+
+int bus__unit_description(struct bus *bus, const char *name, char **ret_text)
+{
+	return get_text(bus, name, SERVICE ".Unit", "Description", ret_text);
 }
 
 int bus__reload(struct bus *bus, char *error, size_t error_len)

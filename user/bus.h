@@ -22,6 +22,8 @@ int bus__start_slice(struct bus *bus, const char *name, const char *description,
 int bus__stop_unit(struct bus *bus, const char *name, char *error, size_t error_len);
 /* The cgroup of a slice, below the root; the caller frees. */
 int bus__slice_cgroup(struct bus *bus, const char *name, char **ret_path);
+/* As whoever made the unit described it; the caller frees. */
+int bus__unit_description(struct bus *bus, const char *name, char **ret_text);
 /* Reads all unit files again. */
 int bus__reload(struct bus *bus, char *error, size_t error_len);
 

@@ -38,7 +38,7 @@ enum tree_kind {
 	TREE_NONE = 0,
 	TREE_PROJECT_FOLDER = 1,
 	TREE_WORKER = 2,
-	TREE_TORN = 3, /* a worker's name without a mark: its maker died in between */
+	TREE_TORN = 3, /* a worker's without a mark: its maker died in between */
 };
 struct tree_mark {
 	enum tree_kind kind;
@@ -55,8 +55,8 @@ void tree_mark__free(struct tree_mark *mark);
 /* May CALLER act on what the mark of a folder says? Root takes no user's word: a folder's OWNER can
  * write any mark, MARKED being who it says has made it. */
 bool tree_mark_is_trusted(uint32_t caller, uint32_t owner, uint32_t marked);
-/* The time in NAME where it is a worker's, 0 where not. */
-uint64_t tree_mark_time_in(const char *name);
+/* The time in NAME, whose parts SEPARATOR divides, where it is a worker's, 0 where not. */
+uint64_t tree_mark_time_in(const char *name, char separator);
 
 /* One hierarchy, as it was made or found. */
 struct tree_worker {
@@ -137,6 +137,19 @@ int tree_make(const struct tree_order *order, struct tree_worker *ret_worker,
 int tree_slice_make(const struct tree_order *order, struct tree_worker *ret_worker,
 		    struct tree_error *error);
 
+/* tree_slice_name.c: PROJECT-RUN_PHASE_TIME_RANDOM_WORKER, without ".slice". -ENAMETOOLONG. */
+int tree_slice_name(const struct tree_order *order, uint64_t made_s, char *name, size_t len);
+/* In place; returns TEXT. */
+char *tree_slice_undash(char *text);
+/* SHARE: the worker's name or a service's. */
+void tree_slice_describe(const struct tree_order *order, const char *share, char *text, size_t len);
+/* The time in the NAME of a worker's slice or of one below it, 0 where it is none. */
+uint64_t tree_slice_time_in(const char *name);
+/* What a worker's slice without a mark says by its name and description. -ENODATA: none of ours. */
+int tree_slice_read(const char *name, const char *description, struct tree_mark *ret_mark);
+/* Is NAME that of a slice below the one called PARENT? */
+bool tree_slice_is_below(const char *name, const char *parent);
+
 /* tree_remove.c: leaf first, once nothing runs in it. */
 struct tree_removal {
 	int root_fd;
@@ -149,8 +162,9 @@ int tree_remove(const struct tree_removal *removal, const struct tree_worker *wo
 void tree_remove_project(int root_fd, const char *path);
 /* Stops the slices that systemd has at PATH and below it, and no unit that it has elsewhere. */
 int tree_slice_stop(const char *path, struct tree_error *error);
-/* Is NAME that of a slice below the one called PARENT? */
-bool tree_slice_is_below(const char *name, const char *parent);
+/* Is the slice at PATH, which has no mark, a worker's whose maker died before it had one? What
+ * systemd says of it counts, into RET_MARK; a negative errno: it is not, or nobody can tell. */
+int tree_slice_find_torn(const char *path, struct tree_mark *ret_mark);
 /* Removes what is below the folder and the folder itself, retrying while it is busy. */
 int tree_remove_folder(int parent_fd, const char *name, uint64_t deadline_ns);
 

@@ -69,12 +69,20 @@ static bool is_torn(const struct search *search, const char *path, struct tree_m
 	if (!search->project || strlen(search->project) != (size_t)(name - path) ||
 	    strncmp(path, search->project, name - path) != 0)
 		return false;
-	made_s = tree_mark_time_in(name + 1);
+	made_s = tree_mark_time_in(name + 1, '-');
 	if (!made_s)
 		return false;
 	*ret_mark =
 		(struct tree_mark){.kind = TREE_TORN, .driver = TREE_CGROUPFS, .made_s = made_s};
 	return true;
+}
+
+/* One that was left half made; of which file it does not say. */
+static int find_torn(const struct search *search, const char *path, struct tree_mark *ret_mark)
+{
+	if (search->filter->file)
+		return -ENODATA;
+	return is_torn(search, path, ret_mark) ? 0 : tree_slice_find_torn(path, ret_mark);
 }
 
 /* Is it left out though it is wanted, for whose it is? */
@@ -93,7 +101,9 @@ static int visit(void *context, int dir_fd, const char *path)
 	struct tree_mark mark = {};
 	int err = tree_mark__read(dir_fd, &mark);
 
-	if (err && (err != -ENODATA || !is_torn(search, path, &mark)))
+	if (err == -ENODATA)
+		err = find_torn(search, path, &mark);
+	if (err)
 		return 0;
 	if (is_others(search, &mark, dir_fd)) {
 		/* What is below may be ours all the same. */

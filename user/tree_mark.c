@@ -128,17 +128,17 @@ bool tree_mark_is_trusted(uint32_t caller, uint32_t owner, uint32_t marked)
 }
 
 /* RUN-PHASE-TIME-RANDOM-WORKER, each of which but the time and the random part may have dashes. */
-uint64_t tree_mark_time_in(const char *name)
+uint64_t tree_mark_time_in(const char *name, char separator)
 {
-	for (const char *dash = strchr(name, '-'); dash; dash = strchr(dash + 1, '-')) {
-		const char *time = dash + 1, *random, *end;
+	for (const char *at = strchr(name, separator); at; at = strchr(at + 1, separator)) {
+		const char *time = at + 1, *random, *end;
 		size_t digits = strspn(time, "0123456789");
 
 		random = time + digits + 1;
-		if (digits < 9 || digits > 12 || time[digits] != '-')
+		if (digits < 9 || digits > 12 || time[digits] != separator)
 			continue;
 		end = random + strspn(random, "0123456789abcdef");
-		if (end - random == RANDOM_DIGITS && *end == '-' && end[1] && dash > name)
+		if (end - random == RANDOM_DIGITS && *end == separator && end[1] && at > name)
 			return strtoull(time, NULL, 10);
 	}
 	return 0;
@@ -151,21 +151,13 @@ void tree_worker__free(struct tree_worker *worker)
 	*worker = (struct tree_worker){};
 }
 
-/* In a slice's name a dash means a level. */
-static void undash(char *text)
-{
-	for (; *text; text++)
-		if (*text == '-')
-			*text = '_';
-}
-
 static char *slice_of(const struct tree_worker *worker, const char *service)
 {
 	const char *base = strrchr(worker->path, '/') + 1;
 	char name[TREE_NAME_MAX + 1], *slice;
 
 	snprintf(name, sizeof(name), "%s", service);
-	undash(name);
+	tree_slice_undash(name);
 	if (asprintf(&slice, "%.*s-%s.slice", (int)(strlen(base) - strlen(".slice")), base, name) <
 	    0)
 		return NULL;

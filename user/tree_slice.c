@@ -2,12 +2,10 @@
 /* Makes and stops a hierarchy as slices of systemd, all or nothing. It never makes a folder itself.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,15 +25,6 @@ static int cannot_ask(int err, struct tree_error *error)
 				 : strerror(-err));
 }
 
-/* In a slice's name a dash means a level. */
-static char *undash(char *text)
-{
-	for (char *p = text; *p; p++)
-		if (*p == '-')
-			*p = '_';
-	return text;
-}
-
 /* Two names that differ only in '-' and '_' would be one slice. */
 static int check_names(const struct tree_order *order, struct tree_error *error)
 {
@@ -44,11 +33,11 @@ static int check_names(const struct tree_order *order, struct tree_error *error)
 	for (size_t i = 0; i < config->services_cnt; i++) {
 		char name[TREE_NAME_MAX + 1];
 
-		undash(strcpy(name, config->services[i].name));
+		tree_slice_undash(strcpy(name, config->services[i].name));
 		for (size_t other = 0; other < i; other++) {
 			char other_name[TREE_NAME_MAX + 1];
 
-			undash(strcpy(other_name, config->services[other].name));
+			tree_slice_undash(strcpy(other_name, config->services[other].name));
 			if (strcmp(name, other_name) == 0)
 				return tree_fail(error, EXIT_WRONG_CALL,
 						 "%s:%u: '%s' and '%s' would be one slice, since "
@@ -61,29 +50,12 @@ static int check_names(const struct tree_order *order, struct tree_error *error)
 	return 0;
 }
 
-/* PROJECT-RUN_PHASE_TIME_RANDOM_WORKER, without ".slice". */
-static int name_worker(const struct tree_order *order, uint64_t made_s, char *name, size_t len)
-{
-	char rest[4 * TREE_NAME_MAX], project[TREE_NAME_MAX + 1];
-	uint32_t random;
-
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-		return -EIO;
-	snprintf(rest, sizeof(rest), "%s-%s-%" PRIu64 "-%08x-%s", order->run_id, order->phase,
-		 made_s, random, order->config->worker.name);
-	snprintf(project, sizeof(project), "%s", order->project);
-	return snprintf(name, len, "%s-%s", undash(project), undash(rest)) < (int)len
-		       ? 0
-		       : -ENAMETOOLONG;
-}
-
 static int start(struct bus *bus, const char *slice, const struct tree_share *share,
 		 const struct tree_order *order, struct tree_error *error)
 {
-	char description[256], why[512];
+	char description[4 * TREE_NAME_MAX], why[512];
 
-	snprintf(description, sizeof(description), "%s of cgbpf's run %s, phase %s", share->name,
-		 order->run_id, order->phase);
+	tree_slice_describe(order, share->name, description, sizeof(description));
 	if (!bus__start_slice(bus, slice, description, &share->cpus, share->memory_bytes, why,
 			      sizeof(why)))
 		return 0;
@@ -167,7 +139,8 @@ static int make(const struct tree_order *order, struct bus *bus, int root_fd, co
 	char name[UNIT_MAX], slice[UNIT_MAX + 8];
 	int err;
 
-	if (name_worker(order, time(NULL), name, sizeof(name) - TREE_NAME_MAX - sizeof("-.slice")))
+	if (tree_slice_name(order, time(NULL), name,
+			    sizeof(name) - TREE_NAME_MAX - sizeof("-.slice")))
 		return tree_fail(error, EXIT_WRONG_CALL,
 				 "run-id, phase and worker are too long for a slice's name");
 	snprintf(slice, sizeof(slice), "%s.slice", name);
@@ -233,19 +206,6 @@ struct slices {
 	size_t cnt;
 };
 
-bool tree_slice_is_below(const char *name, const char *parent)
-{
-	const char suffix[] = ".slice";
-	size_t len = strlen(name), parent_len = strlen(parent);
-
-	if (parent_len <= strlen(suffix) || len <= parent_len ||
-	    strcmp(parent + parent_len - strlen(suffix), suffix) != 0 ||
-	    strcmp(name + len - strlen(suffix), suffix) != 0)
-		return false;
-	parent_len -= strlen(suffix);
-	return strncmp(name, parent, parent_len) == 0 && name[parent_len] == '-';
-}
-
 static int collect(void *context, int dir_fd, const char *path)
 {
 	struct slices *slices = context;
@@ -310,4 +270,26 @@ int tree_slice_stop(const char *path, struct tree_error *error)
 	return err ? tree_fail(error, EXIT_FAILED, "slice %s: %s",
 			       text_escape(name, strlen(name), shown, sizeof(shown)), why)
 		   : 0;
+}
+
+int tree_slice_find_torn(const char *path, struct tree_mark *ret_mark)
+{
+	const char *name = strrchr(path, '/') + 1;
+	char *cgroup = NULL, *description = NULL;
+	struct bus *bus;
+	int err = tree_slice_time_in(name) ? bus__open(&bus) : -ENODATA;
+
+	if (err)
+		return err;
+	err = bus__slice_cgroup(bus, name, &cgroup);
+	if (!err && strcmp(cgroup, path) != 0)
+		err = -ENODATA;
+	if (!err)
+		err = bus__unit_description(bus, name, &description);
+	if (!err)
+		err = tree_slice_read(name, description, ret_mark);
+	free(cgroup);
+	free(description);
+	bus__close(bus);
+	return err;
 }
