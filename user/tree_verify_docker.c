@@ -77,6 +77,19 @@ static void check_kernel(struct tree_report *report, const struct container *con
 	free(path);
 }
 
+/* Is PARENT, by its name, in the project that WORKER is in? */
+static bool is_in_project(const struct tree_worker *worker, const char *parent)
+{
+	const char *name = strrchr(worker->path, '/') + 1;
+	size_t len = name - 1 - worker->path;
+
+	if (worker->mark.driver == TREE_CGROUPFS)
+		return strncmp(parent, worker->path, len) == 0 && parent[len] == '/';
+	/* Others may have slices below PROJECT.slice as well. */
+	len = strcspn(name, "-") + 1;
+	return strncmp(parent, name, len) == 0 && tree_slice_time_in(parent);
+}
+
 /* Whose parent CONTAINER names; a parent among ours that is no service's is wrong. */
 static void check_container(struct tree_report *report, const struct tree_list *list,
 			    const struct tree_config *config, const struct container *container)
@@ -98,16 +111,13 @@ static void check_container(struct tree_report *report, const struct tree_list *
 				return;
 		}
 	}
-	/* Of an earlier run: Docker makes the folder anew, without limits. */
+	/* Of an earlier run: Docker, or systemd, makes the folder anew, without limits. */
 	for (size_t i = 0; i < list->cnt; i++) {
-		const char *worker = list->workers[i].path;
-		size_t len = strrchr(worker, '/') - worker;
-
-		if (strncmp(container->parent, worker, len) != 0 || container->parent[len] != '/')
+		if (!is_in_project(&list->workers[i], container->parent))
 			continue;
 		tree_found(
 			report, "containers", TREE_BAD,
-			"start it with a path of the present hierarchy ('cgbpf tree show')",
+			"start it with a parent of the present hierarchy ('cgbpf tree show')",
 			"container %s: its parent %s is no service of this file",
 			text_escape(container->name, strlen(container->name), name, sizeof(name)),
 			text_escape(container->parent, strlen(container->parent), parent,

@@ -7,19 +7,11 @@ load tree
 load engine
 
 setup() {
-	want_engine
-	write_tree
+	begin_with_engine
 }
 
 teardown() {
-	remove_containers
-	"$CGBPF" tree remove --all --kill >/dev/null
-	end_test
-}
-
-# start NAME PARENT: idle; it ends at once when it is asked to.
-start() {
-	docker run -d --init --network none --name "$1" --cgroup-parent "$2" "$IMAGE" sleep 100000 >/dev/null
+	end_with_engine
 }
 
 # A process of the container takes so many MiB at once; status 137 when it is killed.
@@ -56,18 +48,9 @@ need() {
 	done
 }
 
-@test "tree, docker: a container told a parent of an earlier run is found" {
-	local earlier
-	apply --run-id first
-	earlier=$PARENT1
-	"$CGBPF" tree remove --run-id first >/dev/null
-	apply --run-id second
-	start lost "$earlier"
-	run -1 "$CGBPF" tree verify -c "$TREE" --json
-	jq -e 'any(.findings[]; .verdict == "bad" and .check == "containers" and (.what | startswith("container lost")))' \
-		<<<"$output"
-	docker rm -f lost >/dev/null
-	remove_cgroup "$CGROUP_ROOT${earlier%/*}"
+@test "tree, docker: a container told a parent of an earlier run is found, and one that was moved away" {
+	finds_the_misplaced
+	remove_cgroup "$CGROUP_ROOT${EARLIER%/*}"
 }
 
 @test "tree, docker: a compose file gets its parents, and Compose takes it" {

@@ -65,3 +65,42 @@ refused() {
 	[[ ${stderr:-} =~ $pattern ]] || fail "it said: ${stderr:-}"
 	assert_equal "$(picture)" "$before" "the cgroup tree"
 }
+
+# --- with a Docker Engine (engine.bash) -----------------------------------------------------------
+
+begin_with_engine() {
+	want_engine
+	write_tree
+}
+
+end_with_engine() {
+	remove_containers
+	"$CGBPF" tree remove --all --kill >/dev/null
+	end_test
+}
+
+# start NAME PARENT: a container, idle; it ends at once when it is asked to.
+start() {
+	docker run -d --init --network none --name "$1" --cgroup-parent "$2" "$IMAGE" sleep 100000 >/dev/null
+}
+
+# finds_the_misplaced [OPTION]...: of hierarchies made so, a container of an earlier run's parent and one that was moved
+# away are bad; sets EARLIER to that parent.
+finds_the_misplaced() {
+	local elsewhere
+	apply --run-id first "$@"
+	EARLIER=$PARENT1
+	"$CGBPF" tree remove --run-id first >/dev/null
+	apply --run-id second "$@"
+	start lost "$EARLIER"
+	start moved "$PARENT1"
+	elsewhere=$(make_cgroup elsewhere)
+	docker inspect -f '{{.State.Pid}}' moved >"$elsewhere/cgroup.procs"
+	run -1 "$CGBPF" tree verify -c "$TREE" --json
+	jq -e --arg parent "$EARLIER" --arg elsewhere "$(path_of "$elsewhere")" \
+		'[.findings[] | select(.verdict == "bad" and .check == "containers") | .what] | length == 2
+			and any(startswith("container lost: its parent \($parent) is no service of this file"))
+			and any(startswith("container moved was to be in ") and endswith("and the kernel has it in \($elsewhere)"))' \
+		<<<"${output:-}" || fail "${output:-}"
+	docker rm -f lost moved >/dev/null
+}

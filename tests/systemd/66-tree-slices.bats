@@ -11,14 +11,11 @@ setup_file() {
 }
 
 setup() {
-	want_engine
-	write_tree
+	begin_with_engine
 }
 
 teardown() {
-	remove_containers
-	"$CGBPF" tree remove --all --kill >/dev/null
-	end_test
+	end_with_engine
 }
 
 # bats test_tags=core
@@ -31,8 +28,8 @@ teardown() {
 @test "tree, slices: containers in the slices have the CPUs and the memory of their service" {
 	apply --driver systemd
 	[[ $PARENT1 =~ ^cgbpf-run_main_[0-9]+_[0-9a-f]{8}_local-crs1\.slice$ ]] || fail "$PARENT1"
-	docker run -d --init --network none --name one --cgroup-parent "$PARENT1" "$IMAGE" sleep 100000 >/dev/null
-	docker run -d --init --network none --name two --cgroup-parent "$PARENT2" "$IMAGE" sleep 100000 >/dev/null
+	start one "$PARENT1"
+	start two "$PARENT2"
 	assert_equal "$(docker exec one nproc) $(docker exec two nproc)" "1 1"
 	run -137 docker exec one dd if=/dev/zero of=/dev/null bs=56M count=1
 	docker exec two dd if=/dev/zero of=/dev/null bs=56M count=1
@@ -59,4 +56,28 @@ teardown() {
 	systemctl is-active --quiet victim.slice
 	rmdir "$forged"
 	systemctl stop victim.slice
+}
+
+@test "tree, slices: a container told a parent of an earlier run is found, and one that was moved away" {
+	finds_the_misplaced --driver systemd
+	systemctl stop "${EARLIER%-*}.slice"
+}
+
+@test "tree, slices: what a killed apply left is found and pruned, and nothing else of such a name" {
+	local slice other=other-run_main_1795547626_7dd41f44_local.slice
+	systemctl start "$other"
+	# Killed when systemd has made the slice, before the mark is on it.
+	run strace -f -qq -e trace=fsetxattr -e inject=fsetxattr:signal=KILL:when=1 -o /dev/null \
+		"$CGBPF" tree apply -c "$TREE" --driver systemd
+	slice=$(systemctl list-units --no-legend --plain 'cgbpf-run_main_*' | cut -d' ' -f1)
+	mkdir -p "$TEST_CGROUP/cgbpf.slice/$slice"
+	"$CGBPF" tree show --json | jq -e --arg cgroup "/cgbpf.slice/$slice" \
+		'length == 1 and .[0].cgroup == $cgroup and .[0].half_made and .[0].run_id == "run" and .[0].driver == "systemd"'
+	"$CGBPF" tree prune
+	systemctl is-active --quiet "$slice"
+	"$CGBPF" tree prune --older-than 0
+	run ! systemctl is-active --quiet "$slice"
+	[[ ! -e $CGROUP_ROOT/cgbpf.slice/$slice ]] || fail "left"
+	systemctl is-active --quiet "$other"
+	systemctl stop "$other"
 }
