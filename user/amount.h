@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #define PAGE_BYTES 4096ULL
+#define PPM 1000000ULL
 /* A raise smaller than the CPUs' charge batches is used up before it is seen. */
 #define LEAST_RAISE_BYTES (512ULL << 10)
 

@@ -36,9 +36,6 @@ static int check_keys(struct reader *reader, yaml_node_t *mapping, enum schema_p
 				      reader_show(node, shown), near ? "; did you mean '" : "",
 				      near ? near->key : "", near ? "'?" : "");
 		}
-		if (key->shape == SHAPE_LATER)
-			return REFUSE(reader, node, "'%s' is known, but not in this version",
-				      key->key);
 		/* Only known keys, each once, stand before this one. */
 		if (reader__find(reader, mapping, key->key) !=
 		    yaml_document_get_node(&reader->document, pair->value))

@@ -12,32 +12,24 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "user/amount.h"
 #include "user/config_values.h"
 #include "user/knob.h"
 #include "user/units.h"
+#include "user/words.h"
 
-#define PPM 1000000ULL
 /* cpu.weight: CGROUP_WEIGHT_MIN and _MAX in include/linux/cgroup.h */
 #define WEIGHT_MIN 1
 #define WEIGHT_MAX 10000
 #define NICE_MIN (-20)
 #define NICE_MAX 19
 
-/* The index of TEXT in WORDS, which begin at 1; 0: none of them. */
-static int word(const char *const *words, int cnt, const char *text)
-{
-	for (int i = 1; i < cnt; i++)
-		if (strcmp(text, words[i]) == 0)
-			return i;
-	return 0;
-}
-
 int schema_read_cpu_mode(const struct schema_key *key, const char *text, void *at,
 			 const char **ret_why)
 {
 	static const char *const words[] = {
 		[CPU_MODE_QUOTA] = "quota", [CPU_MODE_WEIGHT] = "weight"};
-	int mode = word(words, sizeof(words) / sizeof(*words), text);
+	int mode = WORDS_FIND(words, text);
 
 	(void)key, (void)ret_why;
 	if (!mode)
@@ -184,7 +176,7 @@ int schema_read_sched(const struct schema_key *key, const char *text, void *at,
 		[SCHED_CHOICE_IDLE] = "idle",	[SCHED_CHOICE_RR] = "rr",
 		[SCHED_CHOICE_FIFO] = "fifo",
 	};
-	int choice = word(words, sizeof(words) / sizeof(*words), text);
+	int choice = WORDS_FIND(words, text);
 
 	(void)key, (void)ret_why;
 	if (!choice)

@@ -3,8 +3,8 @@
 #include "user/config_ml.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "user/words.h"
 
 int schema_read_ml_policy(const struct schema_key *key, const char *text, void *at,
 			  const char **ret_why)
@@ -14,28 +14,11 @@ int schema_read_ml_policy(const struct schema_key *key, const char *text, void *
 		[POLICY_LINEAR] = "linear",
 		[POLICY_TARGET] = "target",
 	};
+	int policy = WORDS_FIND(words, text);
 
 	(void)key, (void)ret_why;
-	for (size_t i = POLICY_HEURISTIC; i <= POLICY_TARGET; i++) {
-		if (strcmp(text, words[i]) == 0) {
-			*(enum policy_kind *)at = i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-int schema_read_ml_path(const struct schema_key *key, const char *text, void *at,
-			const char **ret_why)
-{
-	char *path;
-
-	(void)key, (void)ret_why;
-	if (!*text)
+	if (!policy)
 		return -EINVAL;
-	path = strdup(text);
-	if (!path)
-		return -ENOMEM;
-	*(char **)at = path;
+	*(enum policy_kind *)at = policy;
 	return 0;
 }

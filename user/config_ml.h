@@ -7,7 +7,5 @@
 
 int schema_read_ml_policy(const struct schema_key *key, const char *text, void *at,
 			  const char **ret_why); /* enum policy_kind */
-int schema_read_ml_path(const struct schema_key *key, const char *text, void *at,
-			const char **ret_why); /* char *, owned */
 
 #endif

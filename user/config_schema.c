@@ -156,8 +156,8 @@ const struct schema_key schema_keys[] = {
 	 .fallback = "heuristic", .unit = "heuristic, linear or target",
 	 .sentence = "By the fixed step, as far as a model says, or so that few periods are "
 		     "throttled."},
-	{PLACE_ML, "model_path", SHAPE_VALUE, .parse = schema_read_ml_path,
-	 AT(ml_config, model_path), .unit = "a file",
+	{PLACE_ML, "model_path", SHAPE_VALUE, .parse = schema_read_file, AT(ml_config, model_path),
+	 .unit = "a file",
 	 .sentence = "The model that `cgbpf policy train` made, for `policy: linear`."},
 	{PLACE_SAMPLES, "interval", SHAPE_VALUE, .parse = schema_read_time,
 	 AT(samples_config, interval_ns), .min = "100ms", .max = "1h", .fallback = "1s",
@@ -246,7 +246,7 @@ static bool is_near(const char *a, const char *b)
 const struct schema_key *schema_find_near(enum schema_place place, const char *name)
 {
 	for (const struct schema_key *key = schema_keys; key->key; key++)
-		if (key->place == place && key->shape != SHAPE_LATER && is_near(key->key, name))
+		if (key->place == place && is_near(key->key, name))
 			return key;
 	return NULL;
 }
@@ -281,10 +281,6 @@ static void print_place(enum schema_place place, const char *prefix, bool is_in_
 			fallback = "as in defaults.cpu";
 		if (is_in_target && place == PLACE_IO && key->shape == SHAPE_VALUE)
 			fallback = "as in defaults.io";
-		if (key->shape == SHAPE_LATER) {
-			printf("| `%s` | | | | | Known, but not in this version. |\n", name);
-			continue;
-		}
 		printf("| `%s` | %s | %s | %s | %s | %s |\n", name, key->unit ?: "a mapping",
 		       key->min ?: "", key->max ?: "", fallback ?: "", key->sentence);
 		if (key->inside) {

@@ -29,7 +29,6 @@ enum schema_shape {
 	SHAPE_VALUE = 1, /* one scalar, read by .parse */
 	SHAPE_MAPPING = 2, /* keys of the place .inside */
 	SHAPE_LIST = 3, /* mappings of the place .inside */
-	SHAPE_LATER = 4, /* known, but not in this version */
 	SHAPE_PIDS = 5, /* process ids */
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "user/units.h"
+#include "user/words.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define CGROUP_MAX 4095 /* bytes; longer globs have no honest use */
@@ -143,15 +144,26 @@ int schema_read_policy(const struct schema_key *key, const char *text, void *at,
 		[FOREIGN_REASSERT] = "reassert",
 		[FOREIGN_ADOPT] = "adopt",
 	};
+	int policy = WORDS_FIND(words, text);
 
 	(void)key, (void)ret_why;
-	for (size_t i = FOREIGN_OBEY; i <= FOREIGN_ADOPT; i++) {
-		if (strcmp(text, words[i]) == 0) {
-			*(enum foreign_policy *)at = i;
-			return 0;
-		}
-	}
-	return -EINVAL;
+	if (!policy)
+		return -EINVAL;
+	*(enum foreign_policy *)at = policy;
+	return 0;
+}
+
+int schema_read_donor(const struct schema_key *key, const char *text, void *at,
+		      const char **ret_why)
+{
+	static const char *const words[] = {[DONOR_AUTO] = "auto", [DONOR_NEVER] = "never"};
+	int policy = WORDS_FIND(words, text);
+
+	(void)key, (void)ret_why;
+	if (!policy)
+		return -EINVAL;
+	*(enum donor_policy *)at = policy;
+	return 0;
 }
 
 /* "//a//b/" becomes "/a/b", as the kernel reads it. */
@@ -232,16 +244,6 @@ static void free_text(char **text)
 }
 
 /* The text without needless slashes for a cgroup, else as it is. */
-int schema_read_donor(const struct schema_key *key, const char *text, void *at,
-		      const char **ret_why)
-{
-	(void)key, (void)ret_why;
-	if (strcmp(text, "auto") != 0 && strcmp(text, "never") != 0)
-		return -EINVAL;
-	*(enum donor_policy *)at = strcmp(text, "never") == 0 ? DONOR_NEVER : DONOR_AUTO;
-	return 0;
-}
-
 int schema_read_match(const struct schema_key *key, const char *text, void *at,
 		      const char **ret_why)
 {

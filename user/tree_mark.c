@@ -16,6 +16,7 @@
 
 #include "user/text.h"
 #include "user/tree.h"
+#include "user/words.h"
 
 #define ATTRIBUTE "user.cgbpf"
 #define MARK_BYTES 8192
@@ -73,16 +74,6 @@ static char *text_of(json_t *json, const char *key)
 	return text ? strdup(text) : NULL;
 }
 
-static int word_of(json_t *json, const char *key, const char *const *words, size_t cnt)
-{
-	const char *text = json_string_value(json_object_get(json, key));
-
-	for (size_t i = 1; i < cnt && text; i++)
-		if (strcmp(text, words[i]) == 0)
-			return (int)i;
-	return 0;
-}
-
 int tree_mark__read(int dir_fd, struct tree_mark *ret_mark)
 {
 	struct tree_mark mark = {};
@@ -93,8 +84,8 @@ int tree_mark__read(int dir_fd, struct tree_mark *ret_mark)
 	if (len < 0)
 		return errno == ENODATA || errno == ENOTSUP ? -ENODATA : -errno;
 	json = json_loadb(text, len, 0, NULL);
-	mark.kind = word_of(json, "kind", kinds, sizeof(kinds) / sizeof(kinds[0]));
-	mark.driver = word_of(json, "driver", drivers, sizeof(drivers) / sizeof(drivers[0]));
+	mark.kind = WORDS_FIND(kinds, json_string_value(json_object_get(json, "kind")));
+	mark.driver = WORDS_FIND(drivers, json_string_value(json_object_get(json, "driver")));
 	mark.file = text_of(json, "file");
 	mark.project = text_of(json, "project");
 	mark.run_id = text_of(json, "run_id");

@@ -13,3 +13,11 @@ bool words_have(const char *list, const char *word)
 			return true;
 	return false;
 }
+
+int words_find(const char *const *words, size_t cnt, const char *word)
+{
+	for (size_t i = 1; i < cnt && word; i++)
+		if (strcmp(word, words[i]) == 0)
+			return (int)i;
+	return 0;
+}
