@@ -11,12 +11,12 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "user/amount.h"
 #include "user/cgfs.h"
 
 /* memory.events speaks when the limit is reached, and where nothing can be reclaimed the kill comes
  * with it: what grows slowly is caught by looking. */
 #define LOOK_EVERY_NS (200 * 1000000L)
-#define PPM 1000000ULL
 
 struct watch {
 	int wd;

@@ -16,7 +16,6 @@
 #include "user/log.h"
 #include "user/text.h"
 
-#define BOTH ((1 << TREE_CONTROLLERS_CNT) - 1)
 #define SYSTEMD_RUNS "/run/systemd/system"
 #define UNITS "/etc/systemd/system"
 #define DROP_IN "# Made by 'cgbpf tree delegate'.\n[Service]\nDelegate=cpu cpuset io memory pids\n"
@@ -98,7 +97,9 @@ static int give_level(int dir_fd)
 
 	if (given < 0)
 		return given;
-	return given == BOTH ? 0 : tree_controllers_write(dir_fd, BOTH & ~given, true);
+	return given == TREE_CONTROLLERS_ALL
+		       ? 0
+		       : tree_controllers_write(dir_fd, TREE_CONTROLLERS_ALL & ~given, true);
 }
 
 /* From the root down to the user's folder, whose children get controllers too. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "user/amount.h"
 #include "user/cgfs.h"
 #include "user/controller.h"
 #include "user/cpu.h"
@@ -18,7 +19,6 @@
 #include "user/units.h"
 
 #define NSEC_PER_USEC 1000ULL
-#define PPM 1000000ULL
 #define TEXT_LEN 48
 
 uint32_t cpu_knob(const struct group_cpu *cpu)

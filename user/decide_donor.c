@@ -5,7 +5,6 @@
 #include "user/amount.h"
 #include "user/decide_memory.h"
 
-#define PPM 1000000ULL
 /* After giving, use is at most this part of the watermark: giving must not call for the next raise.
  */
 #define CALM_SHARE_PPM 900000ULL

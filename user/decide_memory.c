@@ -4,7 +4,6 @@
 
 #include "user/amount.h"
 
-#define PPM 1000000ULL
 /* The answer may take twice as long as it mostly does. */
 #define REACTION_SAFETY 2
 /* A returned limit keeps usage below this part of its watermark. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "user/amount.h"
 #include "user/cgfs.h"
 #include "user/controller.h"
 #include "user/ledger.h"
@@ -15,8 +16,6 @@
 #include "user/restore.h"
 #include "user/text.h"
 #include "user/units.h"
-
-#define PAGE_BYTES 4096ULL
 
 struct memory_rule govern__rule(const struct memory_config *memory, uint64_t found_bytes)
 {

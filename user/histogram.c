@@ -2,8 +2,8 @@
 /* Owns the arithmetic of log-linear buckets. It never reads a map and never allocates. */
 #include "user/histogram.h"
 
-#define PAGE_BYTES 4096ULL
-#define PPM 1000000ULL
+#include "user/amount.h"
+
 #define MEDIAN_PPM 500000
 
 static uint32_t buckets_cnt(uint32_t bits)

@@ -12,6 +12,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "user/amount.h"
 #include "user/log.h"
 #include "user/measure.h"
 
@@ -22,7 +23,6 @@
 /* A spike that goes on is told again after this long. */
 #define REST_NS (10 * 1000000000ULL)
 #define OF_MACHINE 0
-#define PPM 1000000ULL
 
 enum watch_state {
 	IDLE = 0,

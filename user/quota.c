@@ -7,9 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "user/amount.h"
 #include "user/units.h"
-
-#define PPM 1000000ULL
 
 typedef unsigned __int128 wide;
 

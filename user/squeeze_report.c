@@ -6,11 +6,11 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "user/amount.h"
 #include "user/squeeze.h"
 #include "user/text.h"
 #include "user/units.h"
 
-#define PAGE_BYTES 4096ULL
 /* A stress that starts anew what was killed is killed hundreds of times. */
 #define KILLS_SHOWN 30
 #define LINES_SHOWN 12

@@ -13,6 +13,7 @@
 
 #define TREE_PROJECT "cgbpf"
 #define TREE_CONTROLLERS_CNT 2
+#define TREE_CONTROLLERS_ALL ((1 << TREE_CONTROLLERS_CNT) - 1) /* as bits */
 
 /* How containers are told their parent. */
 enum tree_driver {

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/amount.h"
 #include "user/config_yaml.h"
 #include "user/units.h"
 
-#define PAGE_BYTES 4096ULL
 #define MEMORY_MIN (1ULL << 20)
 #define MEMORY_MAX (1024ULL << 40)
 #define DEFAULT_WORKER "local"

@@ -9,8 +9,6 @@
 #include "user/text.h"
 #include "user/tree.h"
 
-#define BOTH ((1 << TREE_CONTROLLERS_CNT) - 1)
-
 static int fail(struct tree_giving *giving, const char *shown, int err)
 {
 	if (err == -EACCES || err == -EPERM)
@@ -28,7 +26,7 @@ static int fail(struct tree_giving *giving, const char *shown, int err)
 static int try_to_give(struct tree_giving *giving, int dir_fd, const char *path)
 {
 	int given = tree_controllers_given(dir_fd), had = tree_controllers_had(dir_fd), err;
-	int missing = given < 0 ? 0 : BOTH & ~given;
+	int missing = given < 0 ? 0 : TREE_CONTROLLERS_ALL & ~given;
 	char shown[512];
 
 	text_escape(path, strlen(path), shown, sizeof(shown));

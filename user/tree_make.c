@@ -18,7 +18,6 @@
 #include "user/text.h"
 #include "user/tree.h"
 
-#define BOTH ((1 << TREE_CONTROLLERS_CNT) - 1)
 #define LOCK_TRIES 1000
 #define LOCK_PAUSE_NS (10 * 1000000L)
 /* So many descriptors are closed at once; one service's are its folder and two files. */
@@ -197,7 +196,7 @@ static int make_worker(struct making *making)
 	err = write_share(making, making->worker_fd, &order->config->worker);
 	if (err)
 		return err;
-	err = tree_controllers_write(making->worker_fd, BOTH, true);
+	err = tree_controllers_write(making->worker_fd, TREE_CONTROLLERS_ALL, true);
 	return err ? fail(making, "cgroup.subtree_control", err) : 0;
 }
 

@@ -12,8 +12,6 @@
 #include "user/text.h"
 #include "user/tree.h"
 
-#define BOTH ((1 << TREE_CONTROLLERS_CNT) - 1)
-
 char *tree_place_of_user(uint32_t uid, char *buf, size_t len)
 {
 	snprintf(buf, len, "/user.slice/user-%u.slice/user@%u.service", uid, uid);
@@ -170,7 +168,7 @@ static int open_default(struct tree_place *place, struct tree_error *error)
 	place->is_delegated =
 		!err &&
 		faccessat(place->parent_fd, "cgroup.subtree_control", W_OK, AT_EACCESS) == 0 &&
-		tree_controllers_had(place->parent_fd) == BOTH;
+		tree_controllers_had(place->parent_fd) == TREE_CONTROLLERS_ALL;
 	if (geteuid() == 0 && !place->is_delegated) {
 		/* A folder of our own, in the root. */
 		if (!err)

@@ -16,8 +16,6 @@
 #include "user/text.h"
 #include "user/units.h"
 
-#define BOTH ((1 << TREE_CONTROLLERS_CNT) - 1)
-
 void tree_found(struct tree_report *report, const char *check, enum tree_verdict verdict,
 		const char *cure, const char *format, ...)
 {
@@ -48,7 +46,7 @@ static void check_level(struct tree_report *report, int root_fd, const char *pat
 	}
 	given = tree_controllers_given(fd);
 	close(fd);
-	if (given == BOTH) {
+	if (given == TREE_CONTROLLERS_ALL) {
 		tree_found(report, "controllers", TREE_GOOD, NULL,
 			   "%s gives cpuset and memory to its children", shown);
 		return;
@@ -58,7 +56,7 @@ static void check_level(struct tree_report *report, int root_fd, const char *pat
 		 "'sudo cgbpf tree delegate USER'",
 		 *path ? shown : "");
 	tree_found(report, "controllers", TREE_BAD, cure, "%s gives no %s to its children", shown,
-		   tree_controllers_text(BOTH & ~(given < 0 ? 0 : given)));
+		   tree_controllers_text(TREE_CONTROLLERS_ALL & ~(given < 0 ? 0 : given)));
 }
 
 void tree_verify_levels(struct tree_report *report, int root_fd, const struct tree_worker *worker)
