@@ -99,18 +99,25 @@ static int hand_out(const struct apply *apply, int dir_fd, const char *const *co
 	return err;
 }
 
+static int id_of(int parent_fd, const char *name, uint64_t *ret_id)
+{
+	int fd, err = cgfs_open_path(parent_fd, name, &fd);
+
+	if (err)
+		return err;
+	err = cgfs_id(fd, ret_id);
+	close(fd);
+	return err;
+}
+
 /* Its id, by which it is known when it is to go. */
 static int sign(const struct apply *apply, const struct cgbpf_ledger_key *key, int parent_fd,
 		const char *name)
 {
 	char text[24];
 	uint64_t id;
-	int fd, err = cgfs_open_path(parent_fd, name, &fd);
+	int err = id_of(parent_fd, name, &id);
 
-	if (err)
-		return err;
-	err = cgfs_id(fd, &id);
-	close(fd);
 	if (err)
 		return err;
 	snprintf(text, sizeof(text), "%" PRIu64, id);
@@ -227,12 +234,8 @@ static int remove_folder(int parent_fd, const struct cgbpf_ledger_entry *entry)
 {
 	char id_text[24];
 	uint64_t id;
-	int fd, err = cgfs_open_path(parent_fd, entry->original, &fd);
+	int err = id_of(parent_fd, entry->original, &id);
 
-	if (err)
-		return err;
-	err = cgfs_id(fd, &id);
-	close(fd);
 	if (err)
 		return err;
 	snprintf(id_text, sizeof(id_text), "%" PRIu64, id);

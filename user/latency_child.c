@@ -24,22 +24,6 @@
 
 extern char **environ;
 
-int latency_child_find(const char *program)
-{
-	const char *path = getenv("PATH") ?: "/usr/local/bin:/usr/bin:/bin";
-
-	while (*path) {
-		int len = (int)strcspn(path, ":");
-		char file[PATH_MAX];
-
-		snprintf(file, sizeof(file), "%.*s/%s", len, path, program);
-		if (access(file, X_OK) == 0)
-			return 0;
-		path += len + (path[len] == ':');
-	}
-	return -ENOENT;
-}
-
 /* What the client says goes to a file in memory, one for all of them. */
 static int words_fd(void)
 {

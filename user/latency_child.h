@@ -20,7 +20,4 @@ struct latency_child {
 int latency_child_run(char *const argv[], int signal_fd, int timeout_ms,
 		      struct latency_child *ret_child);
 
-/* Is this program on PATH? */
-int latency_child_find(const char *program);
-
 #endif

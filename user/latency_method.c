@@ -14,6 +14,7 @@
 #include "user/cgfs.h"
 #include "user/latency_child.h"
 #include "user/latency_unit.h"
+#include "user/program.h"
 
 /* A client that takes longer hangs. */
 #define CLIENT_MS 30000
@@ -96,7 +97,7 @@ void latency_method_check(const struct latency_bench *bench, enum latency_method
 	const char *text = NULL;
 
 	why->text[0] = '\0';
-	if (row->program && latency_child_find(row->program)) {
+	if (row->program && !program_is_on_path(row->program)) {
 		snprintf(why->text, sizeof(why->text), "%s is not installed", row->program);
 		return;
 	}

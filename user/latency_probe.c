@@ -12,26 +12,13 @@
 #include <unistd.h>
 
 #include "latency.skel.h"
-#include "user/log.h"
+#include "user/bpf_object.h"
 
 struct latency_probe {
 	struct latency *skel;
 	struct ring_buffer *ring;
 	struct latency_trace *trace; /* borrowed, while stamps are taken */
 };
-
-static int to_log(enum libbpf_print_level level, const char *format, va_list args)
-{
-	char *text, *rest, *line;
-
-	if (level != LIBBPF_WARN || vasprintf(&text, format, args) < 0)
-		return 0;
-	for (rest = text; (line = strsep(&rest, "\n"));)
-		if (*line)
-			log_debug("%s", line);
-	free(text);
-	return 0;
-}
 
 static int take_one(void *context, void *data, size_t size)
 {
@@ -82,7 +69,7 @@ int latency_probe__open(const struct features *features, dev_t cgroup_dev,
 	*ret_program = NULL;
 	if (!probe)
 		return -ENOMEM;
-	libbpf_set_print(to_log);
+	bpf_object_log();
 	probe->skel = latency__open();
 	if (!probe->skel) {
 		err = -errno;

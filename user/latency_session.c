@@ -23,6 +23,7 @@
 #include "user/latency_unit.h"
 #include "user/log.h"
 #include "user/params.h"
+#include "user/program.h"
 #include "user/text.h"
 
 /* How long an Engine that is away is waited for when there is something to undo. */
@@ -127,7 +128,7 @@ static void make_crun_container(struct latency_bench *bench)
 	char *name = bench->own_names[LATENCY_OF_CRUN], runtime[64];
 	struct latency_why why = {};
 
-	if (!bench->options->is_wanted[LATENCY_CRUN_UPDATE] || latency_child_find("crun") ||
+	if (!bench->options->is_wanted[LATENCY_CRUN_UPDATE] || !program_is_on_path("crun") ||
 	    latency_engine_runtime("crun", runtime, sizeof(runtime)))
 		return;
 	snprintf(name, sizeof(bench->own_names[0]), "cgbpf-bench-%d-crun", getpid());

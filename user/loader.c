@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cgbpf.skel.h"
+#include "user/bpf_object.h"
 #include "user/ledger.h"
 #include "user/log.h"
 
@@ -21,40 +22,12 @@ struct loader {
 	struct cgbpf_stats *stats;
 };
 
-/* The verifier's log is one message of many lines. */
-static int to_log(enum libbpf_print_level level, const char *format, va_list args)
-{
-	char *text, *rest, *line;
-
-	if (level != LIBBPF_WARN || vasprintf(&text, format, args) < 0)
-		return 0;
-	for (rest = text; (line = strsep(&rest, "\n"));)
-		if (*line)
-			log_debug("%s", line);
-	free(text);
-	return 0;
-}
-
-/* "0-3" or "0": the last number is the highest possible node. */
-static unsigned int nodes_cnt(void)
-{
-	FILE *f = fopen("/sys/devices/system/node/possible", "re");
-	unsigned int first = 0, last = 0;
-
-	if (f) {
-		if (fscanf(f, "%u-%u", &first, &last) < 2)
-			last = first;
-		fclose(f);
-	}
-	return last + 1;
-}
-
 static void configure(struct cgbpf *skel, const struct features *features)
 {
 	struct bpf_program *program;
 
 	skel->rodata->cfg_own_tgid = getpid();
-	skel->rodata->cfg_nodes_cnt = nodes_cnt();
+	skel->rodata->cfg_nodes_cnt = bpf_object_nodes_cnt();
 	bpf_object__for_each_program(program, skel->obj)
 	{
 		bool wanted = features_want_program(features, bpf_program__name(program));
@@ -114,7 +87,7 @@ int loader__open(const struct features *features, struct loader **ret_loader)
 
 	if (!loader)
 		return -ENOMEM;
-	libbpf_set_print(to_log);
+	bpf_object_log();
 	loader->skel = cgbpf__open();
 	if (!loader->skel) {
 		err = -errno;

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "user/outfile.h"
+#include "user/program.h"
 #include "user/text.h"
 
 #define GNUPLOT "gnuplot"
@@ -23,28 +23,9 @@
 
 extern char **environ;
 
-/* As execvp would find it. */
-static int find_gnuplot(void)
-{
-	const char *path = getenv("PATH") ?: "/usr/local/bin:/usr/bin:/bin";
-
-	while (*path) {
-		int len = (int)strcspn(path, ":");
-		char file[PATH_MAX];
-
-		snprintf(file, sizeof(file), "%.*s/" GNUPLOT, len, path);
-		if (access(file, X_OK) == 0)
-			return 0;
-		path += len + (path[len] == ':');
-	}
-	return -ENOPKG;
-}
-
 int plot_check(const char *file)
 {
-	int err = find_gnuplot();
-
-	return err ? err : outfile_check(file);
+	return program_is_on_path(GNUPLOT) ? outfile_check(file) : -ENOPKG;
 }
 
 /* A file in memory to give a child as its input or to take its words from. */

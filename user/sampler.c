@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "sample.skel.h"
+#include "user/bpf_object.h"
 
 struct sampler {
 	struct sample *skel;
@@ -28,20 +29,6 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
-
-/* "0-3" or "0": the last number is the highest possible node. */
-static unsigned int nodes_cnt(void)
-{
-	FILE *f = fopen("/sys/devices/system/node/possible", "re");
-	unsigned int first = 0, last = 0;
-
-	if (f) {
-		if (fscanf(f, "%u-%u", &first, &last) < 2)
-			last = first;
-		fclose(f);
-	}
-	return last + 1;
 }
 
 static int on_fresh(void *context, void *data, size_t size)
@@ -61,7 +48,7 @@ static int load(struct sampler *sampler, const struct sampler_options *options)
 	if (!skel)
 		return errno ? -errno : -ENOMEM;
 	sampler->skel = skel;
-	skel->rodata->cfg_nodes_cnt = nodes_cnt();
+	skel->rodata->cfg_nodes_cnt = bpf_object_nodes_cnt();
 	skel->bss->tells_fresh = options->tells_fresh;
 	bpf_map__set_max_entries(skel->maps.usage, options->watched_max);
 	if (options->tells_fresh)

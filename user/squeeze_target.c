@@ -9,6 +9,7 @@
 
 #include "user/cgfs.h"
 #include "user/log.h"
+#include "user/proc_stat.h"
 #include "user/squeeze.h"
 #include "user/text.h"
 
@@ -23,36 +24,21 @@ bool squeeze_is_above(const char *above, const char *below)
 	return strncmp(above, below, len) == 0 && (below[len] == '/' || below[len] == '\0');
 }
 
-/* When PID began, in clock ticks since boot: field 22, counted behind the name's last bracket. */
-static unsigned long long start_of(pid_t pid, char *ret_comm)
+/* When PID began, and its name; 0: it is gone. */
+static uint64_t start_of(pid_t pid, char *ret_comm)
 {
-	char file[32], text[1024], *at, *open;
-	unsigned long long ticks = 0;
-	size_t got;
-	FILE *f;
+	char text[PROC_STAT_LEN];
+	const char *start = proc_stat_read(pid, PROC_STAT_START, text);
 
-	snprintf(file, sizeof(file), "/proc/%d/stat", pid);
-	f = fopen(file, "re");
-	if (!f)
+	if (!start)
 		return 0;
-	got = fread(text, 1, sizeof(text) - 1, f);
-	fclose(f);
-	text[got] = '\0';
-	open = strchr(text, '(');
-	at = strrchr(text, ')');
-	if (!open || !at)
-		return 0;
-	snprintf(ret_comm, CGBPF_COMM_LEN, "%.*s", (int)(at - open - 1), open + 1);
-	for (int field = 2; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	if (at)
-		ticks = strtoull(at, NULL, 10);
-	return ticks;
+	proc_stat_comm(text, ret_comm);
+	return strtoull(start, NULL, 10);
 }
 
 struct oldest {
 	pid_t pid;
-	unsigned long long start;
+	uint64_t start;
 	char comm[CGBPF_COMM_LEN];
 };
 
@@ -65,7 +51,7 @@ static int look_for_oldest(void *context, int dir_fd, const char *path)
 	(void)path;
 	for (char *at = text; !err && at && *at; at = strchr(at, '\n')) {
 		pid_t pid = (pid_t)strtol(at + (*at == '\n'), NULL, 10);
-		unsigned long long start = start_of(pid, comm);
+		uint64_t start = start_of(pid, comm);
 
 		if (start && (!oldest->pid || start < oldest->start ||
 			      (start == oldest->start && pid < oldest->pid))) {

@@ -3,7 +3,6 @@
 #include "user/task.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
@@ -16,12 +15,8 @@
 #include "user/cgfs.h"
 #include "user/knob.h"
 #include "user/ledger.h"
+#include "user/proc_stat.h"
 
-/* Fields of /proc/PID/stat behind the name, which may hold anything (man 5 proc). */
-#define FIELD_STATE 3
-#define FIELD_FLAGS 9
-#define FIELD_START 22
-#define STAT_LEN 1024
 #ifndef SCHED_DEADLINE
 #define SCHED_DEADLINE 6 /* include/uapi/linux/sched.h */
 #endif
@@ -36,58 +31,25 @@
 #define UNDO_ROUNDS 48
 #define BETWEEN_ROUNDS_NS 10000000L
 
-/* Where FIELD, 3 or more, begins in TEXT; NULL if there is none. */
-static const char *read_stat(uint32_t tid, int field, char text[STAT_LEN])
-{
-	char path[32], *at;
-	ssize_t len;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%u/stat", tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	len = read(fd, text, STAT_LEN - 1);
-	close(fd);
-	if (len <= 0)
-		return NULL;
-	text[len] = '\0';
-	at = strrchr(text, ')');
-	for (int i = 2; at && i < field; i++)
-		at = strchr(at + 1, ' ');
-	return at ? at + 1 : NULL;
-}
-
-static int stat_field(uint32_t tid, int field, uint64_t *ret)
-{
-	char text[STAT_LEN];
-	const char *at = read_stat(tid, field, text);
-
-	if (!at)
-		return -ESRCH;
-	*ret = strtoull(at, NULL, 10);
-	return 0;
-}
-
 /* Runs, wants to, or waits in the kernel for what will come. */
 static bool is_busy(uint32_t tid)
 {
-	char text[STAT_LEN];
-	const char *at = read_stat(tid, FIELD_STATE, text);
+	char text[PROC_STAT_LEN];
+	const char *at = proc_stat_read(tid, PROC_STAT_STATE, text);
 
 	return at && (*at == 'R' || *at == 'D');
 }
 
 int task_start(uint32_t tid, uint64_t *ret_ticks)
 {
-	return stat_field(tid, FIELD_START, ret_ticks);
+	return proc_stat_number(tid, PROC_STAT_START, ret_ticks);
 }
 
 bool task_is_kernel(uint32_t pid)
 {
 	uint64_t flags;
 
-	return !stat_field(pid, FIELD_FLAGS, &flags) && flags & KERNEL_THREAD;
+	return !proc_stat_number(pid, PROC_STAT_FLAGS, &flags) && flags & KERNEL_THREAD;
 }
 
 int task_read(uint32_t tid, uint32_t knob, char value[TASK_VALUE_LEN])
