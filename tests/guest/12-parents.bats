@@ -33,21 +33,25 @@ load helpers
 		and .cgroup == \"$(path_of "$child")\""
 }
 
-# bats test_tags=core
-@test "parents: a governed parent rises before its child does" {
-	local parent child
-	child=$(make_cgroup parent/child)
-	parent=${child%/*}
+# govern_both HARD: a child up to 256M in a parent up to HARD, both with a running cgbpf; sets CHILD and PARENT.
+govern_both() {
+	CHILD=$(make_cgroup parent/child)
+	PARENT=${CHILD%/*}
 	write_targets <<-END
 		  - name: parent
-		    cgroup: "$(path_of "$parent")"
-		    memory: { soft: 48M, hard: 300M }
+		    cgroup: "$(path_of "$PARENT")"
+		    memory: { soft: 48M, hard: $1 }
 		  - name: child
-		    cgroup: "$(path_of "$child")"
+		    cgroup: "$(path_of "$CHILD")"
 		    memory: { soft: 32M, hard: 256M }
 	END
 	start_cgbpf -c "$CONFIG"
-	lives "$child" touch --bytes 200M
+}
+
+# bats test_tags=core
+@test "parents: a governed parent rises before its child does" {
+	govern_both 300M
+	lives "$CHILD" touch --bytes 200M
 	assert_journal '.target == "parent" and .reason == "child_needs"'
 	# At no raise of the child has its parent less.
 	jq -se 'reduce (.[] | select(.added_memory)) as $raise ({parent: 50331648, ok: true};
@@ -57,20 +61,9 @@ load helpers
 }
 
 @test "parents: a governed parent gives its child no more than its own hard" {
-	local parent child
-	child=$(make_cgroup parent/child)
-	parent=${child%/*}
-	write_targets <<-END
-		  - name: parent
-		    cgroup: "$(path_of "$parent")"
-		    memory: { soft: 48M, hard: 96M }
-		  - name: child
-		    cgroup: "$(path_of "$child")"
-		    memory: { soft: 32M, hard: 256M }
-	END
-	start_cgbpf -c "$CONFIG"
-	run ! workload "$child" touch --bytes 200M
-	assert_limit "$parent" 96M
+	govern_both 96M
+	run ! workload "$CHILD" touch --bytes 200M
+	assert_limit "$PARENT" 96M
 	wait_journal '.event == "hard_limit_reached" and .target == "parent"'
 }
 

@@ -12,17 +12,7 @@ setup() {
 	WEB=$(make_cgroup web 24M)
 	DB=$(make_cgroup db 20M)
 	IDLE=$(make_cgroup idle 4097K)
-	write_config "$(path_of "$TEST_CGROUP")/*" 16M 64M "step: 4M, return_after: 10ms"
-	ORIGINALS=$(limits_of_tree)
-}
-
-teardown() {
-	stop_churn
-	end_test
-}
-
-assert_originals() {
-	assert_equal "$(limits_of_tree)" "$ORIGINALS" "limits of the tree"
+	govern_all
 }
 
 # run_traced EXPRESSION...: a short run, each EXPRESSION one that strace injects.

@@ -9,17 +9,7 @@ setup() {
 	WEB=$(make_cgroup web 24M)
 	DB=$(make_cgroup db 4097K)
 	MAX=$(make_cgroup unlimited)
-	write_config "$(path_of "$TEST_CGROUP")/*" 16M 64M "step: 4M, return_after: 10ms"
-	ORIGINALS=$(limits_of_tree)
-}
-
-teardown() {
-	stop_churn
-	end_test
-}
-
-assert_originals() {
-	assert_equal "$(limits_of_tree)" "$ORIGINALS" "limits of the tree"
+	govern_all
 }
 
 loaded() {
@@ -100,7 +90,7 @@ loaded() {
 
 @test "first governing kills nobody that holds more than soft" {
 	echo 60M >"$WEB/memory.max"
-	ORIGINALS=$(limits_of_tree)
+	note_originals
 	hold_memory "$WEB" 40M
 	start_cgbpf -c "$CONFIG"
 	assert_alive "$HOLD_PID"
@@ -112,7 +102,7 @@ loaded() {
 
 @test "above hard it is left and told" {
 	echo max >"$WEB/memory.max"
-	ORIGINALS=$(limits_of_tree)
+	note_originals
 	hold_memory "$WEB" 100M
 	start_cgbpf -c "$CONFIG"
 	assert_alive "$HOLD_PID"

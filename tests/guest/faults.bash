@@ -17,6 +17,21 @@ limits_of_tree() {
 	shopt -u globstar
 }
 
+# What assert_originals holds the limits against.
+note_originals() {
+	ORIGINALS=$(limits_of_tree)
+}
+
+# The configuration is for every cgroup of the test, whose limits now are the originals.
+govern_all() {
+	write_config "$(path_of "$TEST_CGROUP")/*" 16M 64M "step: 4M, return_after: 10ms"
+	note_originals
+}
+
+assert_originals() {
+	assert_equal "$(limits_of_tree)" "$ORIGINALS" "limits of the tree"
+}
+
 assert_nothing_pinned() {
 	[[ ! -e $PIN_DIR ]] || [[ -z $(ls -A "$PIN_DIR") ]] || fail "pinned: $(ls -A "$PIN_DIR")"
 }
@@ -107,6 +122,12 @@ stop_churn() {
 		wait "$pid" 2>/dev/null || true
 	done
 	CHURN_PIDS=()
+}
+
+# What a file does that says nothing else.
+teardown() {
+	stop_churn
+	end_test
 }
 
 # Newer kernels refuse: then nothing can silence the programs this way.
