@@ -10,7 +10,6 @@
 #define ROUNDS 100000U
 #define SEED 20260101U
 #define MIB (1ULL << 20)
-#define PPM 1000000U
 /* So many rounds at least must be worth their name. */
 #define LEAST_HITS (ROUNDS / 20)
 
