@@ -157,7 +157,7 @@ unit-asan: ## unit tests, and a ./build/asan/cgbpf, under AddressSanitizer and U
 # What reading a configuration takes, built by clang with its fuzzer: nothing else has to be.
 FUZZ_SECONDS ?= 30
 FUZZ_SRC := tests/fuzz/fuzz_config.c $(wildcard user/config*.c) \
-	$(patsubst %,user/%.c,units text calibration knob tree_config cpuset)
+	$(patsubst %,user/%.c,units text words calibration knob tree_config cpuset)
 FUZZ_FLAGS := -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 
 $(BUILD)/fuzz/fuzz_config: $(FUZZ_SRC) $(wildcard user/*.h)
