@@ -301,17 +301,38 @@ foreign() {
 	assert_equal "$(cpu_max "$cgroup")" "20000 100000"
 }
 
-@test "cpu: a fork bomb under a governed cgroup leaves the controller answering and every limit as recorded" {
-	local cgroup
-	cgroup=$(make_cgroup job)
-	echo 200 >"$cgroup/pids.max" 2>/dev/null || true
-	cpu_config "$cgroup" "soft: 0.2, hard: 1, step: 0.2" "memory: { soft: 64M, hard: 128M }"
+@test "cpu: a fork bomb under a governed cgroup leaves another's throttling answered and every limit as recorded" {
+	local bomb job
+	bomb=$(make_cgroup bomb)
+	job=$(make_cgroup job)
+	echo "+pids" >"$TEST_CGROUP/cgroup.subtree_control"
+	echo 200 >"$bomb/pids.max"
+	write_targets <<-END
+		  - name: bomb
+		    cgroup: "$(path_of "$bomb")"
+		    cpu: { soft: 0.2, hard: 0.4, step: 0.2 }
+		    memory: { soft: 64M, hard: 128M }
+		  - name: job
+		    cgroup: "$(path_of "$job")"
+		    cpu: { soft: 0.2, hard: 1, step: 0.2 }
+	END
 	start_cgbpf -c "$CONFIG"
-	# shellcheck disable=SC2016 # the bomb's own
-	"${IN_CGROUP[@]}" "$cgroup" bash -c 'f() { f & f; }; ulimit -u 300; f' >/dev/null 2>&1 3>&- &
-	wait_journal '.event == "hard_limit_reached" and .knob == "cpu.max"'
-	echo 1 >"$cgroup/cgroup.kill"
+	"${IN_CGROUP[@]}" "$bomb" bash -c 'f() { f & f; }; f' >/dev/null 2>&1 3>&- &
+	# The bound acts.
+	wait_for "$DEADLINE" has_refused_forks "$bomb"
+	wait_journal '.event == "hard_limit_reached" and .knob == "cpu.max" and .target == "bomb"'
+	burn "$job" 1
+	wait_journal '.event == "soft_limit_raised" and .knob == "cpu.max" and .target == "job"'
+	end_burn
+	echo 1 >"$bomb/cgroup.kill"
 	stop_cgbpf TERM
-	assert_equal "$(cpu_max "$cgroup")" "max 100000"
-	assert_limit "$cgroup" max
+	assert_equal "$(cpu_max "$bomb") $(cpu_max "$job")" "max 100000 max 100000"
+	assert_limit "$bomb" max
+}
+
+# has_refused_forks FOLDER: its pids.max has kept a fork from happening.
+has_refused_forks() {
+	local cnt
+	read -r _ cnt <"$1/pids.events"
+	((cnt))
 }
