@@ -319,26 +319,29 @@ static void change(struct controller *controller, struct group *group,
 	struct group_cpu *cpu = group->cpu;
 	char old[TEXT_LEN], new[TEXT_LEN];
 	bool had_burst = cpu->has_burst;
-	uint64_t amount;
+	uint64_t amount, next;
 	int err = 0;
 
 	pthread_mutex_lock(&controller->groups.lock);
 	configure(cpu, config, cpu->rule.soft);
-	amount = group_cpu__amount(cpu);
+	amount = next = group_cpu__amount(cpu);
 	pthread_mutex_unlock(&controller->groups.lock);
 	govern__set_rule(controller, group);
 	record.old_text = standing_text(cpu, old, sizeof(old));
-	if (amount < cpu->rule.soft)
-		err = cpu__set(controller, group, cpu->rule.soft, true);
+	/* A weight is given for no need, and nothing else would bring it back to soft. */
+	if (amount < cpu->rule.soft || cpu->mode == CPU_MODE_WEIGHT)
+		next = cpu->rule.soft;
 	else if (amount > cpu->rule.hard)
-		err = cpu__set(controller, group, cpu->rule.hard, true);
+		next = cpu->rule.hard;
+	if (next != amount)
+		err = cpu__set(controller, group, next, true);
 	/* Where it is no longer configured, as it was before us. */
 	if (!err && (had_burst || cpu->has_burst)) {
 		pthread_mutex_lock(&controller->groups.lock);
 		fit_burst(controller, group, cpu->standing.quota_us);
 		pthread_mutex_unlock(&controller->groups.lock);
 	}
-	if (err || (amount >= cpu->rule.soft && amount <= cpu->rule.hard))
+	if (err || next == amount)
 		return;
 	record.new_text = standing_text(cpu, new, sizeof(new));
 	record.reason = reason_name(REASON_SOFT);

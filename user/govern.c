@@ -41,6 +41,9 @@ int govern__set_rule(struct controller *controller, const struct group *group)
 	if (cpu && !cpu->is_stopped) {
 		rule.knobs |= cpu->mode == CPU_MODE_WEIGHT ? 1 << CGBPF_KNOB_CPU_WEIGHT
 							   : 1 << CGBPF_KNOB_CPU_MAX;
+	}
+	/* In mode weight they are no parts of a CPU. */
+	if (cpu && !cpu->is_stopped && cpu->mode == CPU_MODE_QUOTA) {
 		rule.cpu_soft_ppm = cpu->rule.soft;
 		rule.cpu_hard_ppm = cpu->rule.hard;
 	}

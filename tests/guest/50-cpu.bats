@@ -336,3 +336,45 @@ has_refused_forks() {
 	read -r _ cnt <"$1/pids.events"
 	((cnt))
 }
+
+has_weight() {
+	[[ $(<"$1/cpu.weight") == "$2" ]]
+}
+
+# reload_weight FOLDER SOFT [MORE]: mode weight, from now on with that soft, which then stands.
+reload_weight() {
+	cpu_config "$1" "mode: weight, soft: $2, hard: 600" "${3:-}"
+	kill -HUP "$CGBPF_PID"
+	wait_for "$DEADLINE" has_weight "$1" "$2"
+}
+
+# bats test_tags=core
+@test "cpu: mode weight writes soft and no quota, follows a reload, answers other writers, and comes back, also after a crash" {
+	local cgroup
+	cgroup=$(make_cgroup job)
+	echo 50 >"$cgroup/cpu.weight"
+	cpu_config "$cgroup" "mode: weight, soft: 300, hard: 600"
+	start_cgbpf -c "$CONFIG"
+	assert_journal '.event == "governed" and .knob == "cpu.weight" and .old == "50" and .new == "300"'
+	assert_equal "$(<"$cgroup/cpu.weight") $(cpu_max "$cgroup")" "300 max 100000"
+	"$CGBPF" status --json | jq -e '.cgroups[0].cpu | .weight == 300 and (has("soft_cores") | not)' ||
+		fail "status: $("$CGBPF" status --json)"
+	echo 50 >"$cgroup/cpu.weight"
+	wait_journal '.event == "foreign_write" and .knob == "cpu.weight" and .answer == "reassert" and .reason == "foreign_reset"'
+	assert_equal "$(<"$cgroup/cpu.weight")" 300 "reasserted"
+	reload_weight "$cgroup" 400
+	reload_weight "$cgroup" 200 "on_foreign_write: adopt"
+	echo 500 >"$cgroup/cpu.weight"
+	wait_journal '.event == "foreign_write" and .answer == "adopt" and .old == "200" and .new == "500"'
+	reload_weight "$cgroup" 200
+	crash_cgbpf
+	restore
+	assert_equal "$(<"$cgroup/cpu.weight")" 500 "after a crash"
+	start_cgbpf -c "$CONFIG"
+	echo 700 >"$cgroup/cpu.weight"
+	wait_journal '.event == "foreign_write" and .answer == "obey" and .old == "200" and .new == "700"'
+	assert_equal "$(<"$cgroup/cpu.weight")" 700 "obeyed"
+	reload_weight "$cgroup" 200
+	stop_cgbpf TERM
+	assert_equal "$(<"$cgroup/cpu.weight")" 700 "at the end"
+}
