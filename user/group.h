@@ -117,6 +117,7 @@ struct group {
 	struct {
 		uint64_t throttled_ns;
 		uint32_t periods_cnt, throttled_cnt;
+		uint64_t io_throttled_cnt;
 	} lost; /* told so far, where it is only observed */
 	void *sample; /* of samples.c: what was read last; NULL where nobody asked */
 	struct group *next;

@@ -140,7 +140,8 @@ void observe__tell(struct controller *controller, const struct action *action)
 		record.knob = NULL;
 		record.limit = action->io_kind ? "write" : "read";
 		record.device = knob_device((uint32_t)action->new_amount, device);
-		record.throttled_cnt = action->old_amount;
+		record.throttled_cnt = action->old_amount - group->lost.io_throttled_cnt;
+		group->lost.io_throttled_cnt = action->old_amount;
 		record.detail =
 			action->io_kind ? "writes wait for io.max" : "reads wait for io.max";
 	} else {

@@ -16,6 +16,7 @@ teardown() {
 	# strace passes no signal on.
 	[[ -z ${IS_TRACED:-} ]] || kill -KILL "$(</run/cgbpf/lock)"
 	end_test
+	rmmod brd 2>/dev/null || true
 }
 
 # bats test_tags=core
@@ -44,6 +45,30 @@ teardown() {
 	stop_cgbpf TERM
 	assert_limit "$JOB" 48M
 	refute_journal '.event == "restored"'
+}
+
+# io_count: bios of JOB that were kept waiting so far.
+io_count() {
+	map_values cgroups | jq -s 'map(.io_throttled_cnt) | add'
+}
+
+# bats test_tags=core
+@test "observe: bios that io.max keeps waiting are told, each once, and pressure of IO with them" {
+	local told
+	modprobe brd rd_nr=1 rd_size=16384
+	wait_for "$DEADLINE" test -b /dev/ram0
+	echo "$(</sys/block/ram0/dev) wiops=50" >"$JOB/io.max"
+	start_cgbpf --observe -c "$CONFIG"
+	# shellcheck disable=SC2016 # another shell's
+	"${IN_CGROUP[@]}" "$JOB" bash -c 'while :; do dd if=/dev/zero of=/dev/ram0 bs=4K count=4096 oflag=direct status=none; done' 3>&- &
+	wait_stream "$JOURNAL" "$CGBPF_PID" jq -cn '[limit(3; inputs | select(.event == "io_throttled" and .limit == "write"))] | .[]' >"$LIVE_DIR/three"
+	told=$(jq -s 'map(.throttled) | add' "$LIVE_DIR/three")
+	assert_equal "$(wc -l <"$LIVE_DIR/three")" 3 "records"
+	((told > 2 && told <= $(io_count))) || fail "$told told, $(io_count) counted" "$(<"$LIVE_DIR/three")"
+	wait_journal '.event == "psi_spike" and .resource == "io" and .full_share > 0 and .reason == "own_limit"'
+	stop_cgbpf TERM
+	echo 1 >"$JOB/cgroup.kill"
+	wait_for "$DEADLINE" rmmod brd
 }
 
 @test "observe: no cgroup file is opened for writing but for pressure triggers and the heartbeat" {
