@@ -23,6 +23,7 @@ static const char *const words[] = {
 	[RESTORED_NOT_OURS] = "left: somebody else has set it since",
 	[RESTORED_IN_USE] = ("left: its original lies under present use; try again when less is in "
 			     "use, or use --force (the kernel may kill)"),
+	[RESTORED_DEVICE_GONE] = "is gone with its device",
 	[RESTORED_FAILED] = "left: it cannot be read or written",
 };
 

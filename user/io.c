@@ -153,13 +153,14 @@ static void put_back(struct controller *controller, struct group *group, uint32_
 	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_IO_MAX, device);
 	struct journal_record record = report_about(group, JOURNAL_RESTORED);
 	struct restored_limit limit;
+	enum restored outcome = restore__key(&controller->apply, controller->root_fd, &key, &limit);
+	enum reason reason = outcome == RESTORED_DEVICE_GONE ? REASON_DEVICE_GONE : REASON_RELOAD;
 
-	restore__key(&controller->apply, controller->root_fd, &key, &limit);
 	if (!is_told)
 		return;
 	report_texts(&record, key.knob, limit.before, limit.after);
-	record.reason = reason_name(REASON_RELOAD);
-	record.detail = reason_sentence(REASON_RELOAD);
+	record.reason = reason_name(reason);
+	record.detail = reason_sentence(reason);
 	report(controller, &record);
 }
 

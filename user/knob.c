@@ -53,6 +53,14 @@ char *knob_device(uint32_t device, char buf[KNOB_DEVICE_LEN])
 	return buf;
 }
 
+bool knob__has_device(uint32_t device)
+{
+	char path[64] = "/sys/dev/block/";
+
+	knob_device(device, path + strlen(path));
+	return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
 /* A device without a line has no limit. */
 static int device_line(const char *text, uint32_t device, char *buf, size_t len)
 {

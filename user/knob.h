@@ -6,6 +6,7 @@
 #ifndef CGBPF_KNOB_H
 #define CGBPF_KNOB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,5 +33,7 @@ int knob__read(int dir_fd, const struct cgbpf_ledger_key *key, char *buf, size_t
 char *knob_device(uint32_t device, char buf[KNOB_DEVICE_LEN]);
 /* As the ledger's keys have it (MAJOR and MINOR of include/linux/kdev_t.h). */
 uint32_t knob_device_of(unsigned int major, unsigned int minor);
+/* Is it a block device of this machine, as far as sysfs tells? */
+bool knob__has_device(uint32_t device);
 
 #endif

@@ -155,6 +155,10 @@ static enum restored put_back(const struct apply *apply, int dir_fd,
 	text_for(apply, dir_fd, key, entry, text);
 	if (strcmp(limit->before, text) == 0)
 		return RESTORED_UNCHANGED;
+	/* Its line goes with the device: nobody has written anything, and a write would load the
+	 * device's module again (blkdev_get_no_open() in block/bdev.c). */
+	if (key->knob == CGBPF_KNOB_IO_MAX && !knob__has_device(key->device))
+		return RESTORED_DEVICE_GONE;
 	if (!ledger_is_ours(entry, limit->before) && !is_forced)
 		return RESTORED_NOT_OURS;
 	limit->decided_ns = apply_now_ns() - began_ns;
@@ -162,9 +166,10 @@ static enum restored put_back(const struct apply *apply, int dir_fd,
 		      ? put_back_memory(apply, dir_fd, key, entry, is_forced)
 		      : put_back_text(apply, dir_fd, key, entry, text);
 	if (err)
-		return cgfs_is_gone(err) || err == -ENXIO ? RESTORED_GONE
-		       : err == -EBUSY			  ? RESTORED_IN_USE
-							  : RESTORED_FAILED;
+		return cgfs_is_gone(err) ? RESTORED_GONE
+		       : err == -ENXIO	 ? RESTORED_DEVICE_GONE
+		       : err == -EBUSY	 ? RESTORED_IN_USE
+					 : RESTORED_FAILED;
 	limit->written_ns = apply_now_ns() - began_ns;
 	if (knob__read(dir_fd, key, limit->after, sizeof(limit->after)) ||
 	    strcmp(limit->after, text) != 0)

@@ -17,6 +17,7 @@ enum restored {
 	RESTORED_NOT_OURS = 4, /* somebody else's value stands: left, the entry is gone */
 	RESTORED_IN_USE = 5, /* the original lies under present use: left, the entry stays */
 	RESTORED_FAILED = 6, /* could not be read or written: left, the entry stays */
+	RESTORED_DEVICE_GONE = 7, /* nothing is left that io.max could limit; the entry is gone */
 };
 
 /* The value as found and as it stands now; both empty when the cgroup is gone. The times are

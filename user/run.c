@@ -63,6 +63,7 @@ static void tell(struct controller *controller, bool is_left_over, const char *p
 	static const enum reason reasons[] = {[RESTORED_BACK] = REASON_EXIT,
 					      [RESTORED_NOT_OURS] = REASON_NOT_OURS,
 					      [RESTORED_IN_USE] = REASON_IN_USE,
+					      [RESTORED_DEVICE_GONE] = REASON_DEVICE_GONE,
 					      [RESTORED_FAILED] = REASON_UNREADABLE};
 	struct journal_record record = {
 		.event = JOURNAL_RESTORED,

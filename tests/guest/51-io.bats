@@ -244,3 +244,19 @@ is_returned() {
 	echo "+io" >"${cgroup%/*}/cgroup.subtree_control"
 	wait_journal '.event == "governed" and .knob == "io.max"'
 }
+
+@test "io: a limit that cannot be written, or not put back, because its device is gone is told so" {
+	local cgroup
+	cgroup=$(make_cgroup job)
+	echo "$DEVICE rbps=1048576" >"$cgroup/io.max"
+	io_config "$cgroup" "device: \"$DEVICE\", rbps: { hard: 8M }"
+	# The answering thread's second write: as if the device went between the look and the write.
+	start_traced "$cgroup/io.max" error=ENODEV:when=2
+	disk_io "$cgroup" read 64K
+	wait_journal '.event == "write_failed" and .knob == "io.max" and .reason == "device_gone" and .detail == "the device is gone"'
+	refute_journal '.event == "cgroup_gone"'
+	end_io "$cgroup"
+	wait_for "$DEADLINE" rmmod brd
+	stop_traced
+	assert_journal '.event == "restored" and .knob == "io.max" and .reason == "device_gone"'
+}
