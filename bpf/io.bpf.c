@@ -23,8 +23,16 @@ static __always_inline bool is_due(__u64 *last_ns, __u64 every_ns, __u64 now_ns)
 	       __sync_val_compare_and_swap(last_ns, said_ns, now_ns) == said_ns;
 }
 
-static __always_inline void say(struct cgbpf_rule *rule, struct cgbpf_cgroup *seen,
-				struct cgbpf_event *event)
+/* What of one level's limit is still to be told: not where it has reached hard. */
+static __always_inline bool is_news(struct cgbpf_rule *rule, struct cgbpf_cgroup *level, __u32 way,
+				    __u64 now_ns)
+{
+	return !(rule->io_quiet & 1U << way) &&
+	       is_due(&level->io_said_ns[way & 1], SAY_EVERY_NS, now_ns);
+}
+
+static __always_inline void say(struct cgbpf_cgroup *seen, struct cgbpf_event *event,
+				bool is_wanted)
 {
 	struct cgbpf_stats *stats = state__stats();
 	__u32 way = event->io.is_write & 1;
@@ -32,14 +40,12 @@ static __always_inline void say(struct cgbpf_rule *rule, struct cgbpf_cgroup *se
 	if (!stats)
 		return;
 	__sync_fetch_and_add(&stats->io_throttled_cnt, 1);
-	event->kernel_ns = bpf_ktime_get_ns();
 	event->io.throttled_cnt = __sync_add_and_fetch(&seen->io_throttled_cnt, 1);
 	event->io.bytes = seen->io_bytes[way];
 	event->io.ops = seen->io_ops[way];
 	if (is_due(&seen->io_noted_ns[way], NOTE_EVERY_NS, event->kernel_ns))
 		emit__note(event);
-	if (rule->io_quiet & 1U << way ||
-	    !is_due(&seen->io_said_ns[way], SAY_EVERY_NS, event->kernel_ns))
+	if (!is_wanted)
 		return;
 	seen->io_bytes[way] = 0;
 	seen->io_ops[way] = 0;
@@ -56,34 +62,50 @@ static __always_inline void count(struct cgbpf_cgroup *seen, struct bio *bio)
 	seen->io_ops[way & 1]++;
 }
 
-/* For the nearest governed cgroup at or above the one that the bio is charged to. BIO is typed, so
- * that loads will do: this runs for each bio of every cgroup with a limit. */
+/*
+ * About the nearest governed cgroup at or above the one that the bio is charged to. At which level
+ * a bio waits is not known: it is told where any governed one may still be raised. BIO is typed, so
+ * that loads will do: this runs for each bio of every cgroup with a limit, and looks up what is
+ * above only where it waits.
+ */
 static __always_inline int look(struct bio *bio, bool is_throttled)
 {
 	struct gendisk *disk = bio->bi_bdev->bd_disk;
 	__u32 device = (__u32)disk->major << MINOR_BITS | (__u32)disk->first_minor;
+	__u32 way = bio->bi_opf & REQ_OP_WRITE_BIT;
 	struct blkcg_gq *blkg = bio->bi_blkg;
+	__u64 nearest_id = 0, now_ns = 0;
+	struct cgbpf_cgroup *seen = NULL;
+	bool is_wanted = false;
 
 	for (int i = 0; i < DEPTH_MAX && blkg; i++, blkg = blkg->parent) {
 		__u64 id = blkg->blkcg->css.cgroup->kn->id;
 		struct cgbpf_rule *rule = state__rule_for(id, CGBPF_KNOB_IO_MAX);
-		struct cgbpf_cgroup *seen;
+		struct cgbpf_cgroup *level;
 
 		if (!rule || rule->io_device != device)
 			continue;
-		seen = state__cgroup(id);
-		if (!seen)
-			return 0;
-		count(seen, bio);
-		if (is_throttled) {
-			struct cgbpf_event event = {.kind = CGBPF_EVENT_IO_THROTTLED,
-						    .cgroup_id = id,
-						    .io.device = device,
-						    .io.is_write = bio->bi_opf & REQ_OP_WRITE_BIT};
-
-			say(rule, seen, &event);
+		level = state__cgroup(id);
+		if (!level)
+			break;
+		if (!seen) {
+			count(level, bio);
+			if (!is_throttled)
+				return 0;
+			seen = level;
+			nearest_id = id;
+			now_ns = bpf_ktime_get_ns();
 		}
-		return 0;
+		is_wanted |= is_news(rule, level, way, now_ns);
+	}
+	if (seen) {
+		struct cgbpf_event event = {.kind = CGBPF_EVENT_IO_THROTTLED,
+					    .kernel_ns = now_ns,
+					    .cgroup_id = nearest_id,
+					    .io.device = device,
+					    .io.is_write = way};
+
+		say(seen, &event, is_wanted);
 	}
 	return 0;
 }

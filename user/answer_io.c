@@ -7,68 +7,147 @@
 
 #include "user/io.h"
 
+/* Another's limit that binds is said of the same cgroup once in this time. */
+#define REFUSED_AGAIN_NS 1000000000ULL
+
 static uint64_t since(const struct cgbpf_event *event, uint64_t now_ns)
 {
 	return now_ns > event->kernel_ns ? now_ns - event->kernel_ns : 1;
 }
 
-static void answer_locked(struct answerer *answerer, const struct cgbpf_event *event,
-			  uint64_t received_ns)
+static bool is_governed(const struct group *group, uint32_t device)
 {
-	struct group *group = groups__find(answerer->groups, event->cgroup_id);
-	struct action action = {.knob = CGBPF_KNOB_IO_MAX, .cgroup_id = event->cgroup_id};
-	uint64_t rates[IO_KINDS], written_ns = 0;
-	char line[CGBPF_VALUE_LEN], ours[CGBPF_VALUE_LEN];
-	struct cgbpf_ledger_key key;
-	struct group_rate *rate;
-	struct io_plan plan;
-	enum io_kind kind;
+	return group->io && !group->io->is_stopped && group->io->device == device;
+}
 
-	/* What was throttled before our last raise has been answered by it. */
-	if (!group || !group->io || group->io->is_stopped ||
-	    group->io->device != event->io.device || event->kernel_ns < group->io->raised_ns)
-		return;
+/* GROUP and those above it, by what we know of those that are governed: in a dry run that is
+ * not what stands. */
+static void read_levels(const struct answerer *answerer, const struct group *group,
+			struct io_levels *levels)
+{
+	const struct group *level;
+	uint32_t device = group->io->device;
+
+	levels->ids[0] = group->id;
+	io_levels__read_above(group->dir_fd, device, levels);
+	for (size_t i = 0; i < levels->cnt; i++) {
+		level = groups__find(answerer->groups, levels->ids[i]);
+		for (int kind = 0; level && is_governed(level, device) && kind < IO_KINDS; kind++)
+			levels->limits[i][kind] = level->io->rates[kind].standing;
+	}
+}
+
+/* Hard is said once until the limit moves, another's limit now and then. */
+static bool is_news(struct group_io *io, struct group_rate *rate, enum reason reason)
+{
+	uint64_t now_ns = apply_now_ns();
+	bool is_known = reason == REASON_HARD_LIMIT ? rate->is_hard_said
+						    : now_ns - io->bound_ns < REFUSED_AGAIN_NS;
+
+	if (reason == REASON_HARD_LIMIT)
+		rate->is_hard_said = true;
+	else if (!is_known)
+		io->bound_ns = now_ns;
+	return !is_known;
+}
+
+/* GROUP's limit of that kind is not moved, because of its hard or of the level BINDER_ID. */
+static void refuse(struct answerer *answerer, struct group *group, enum io_kind kind,
+		   struct action *action)
+{
+	struct group_rate *rate = &group->io->rates[kind];
+
+	action->kind = ACTION_REFUSED;
+	action->cgroup_id = group->id;
+	action->io_kind = kind;
+	action->old_amount = action->new_amount = rate->standing;
+	if (is_news(group->io, rate, action->reason))
+		actions__add(answerer->actions, action);
+}
+
+static void raise_rate(struct answerer *answerer, struct group *group, enum io_kind kind,
+		       uint64_t to, const struct cgbpf_event *event, struct action *action)
+{
+	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_IO_MAX, group->io->device);
+	struct group_rate *rate = &group->io->rates[kind];
+	char line[CGBPF_VALUE_LEN], ours[CGBPF_VALUE_LEN];
+	uint64_t rates[IO_KINDS], written_ns = 0;
+
+	action->cgroup_id = group->id;
+	action->io_kind = kind;
+	action->old_amount = rate->standing;
+	action->new_amount = to;
 	for (int i = 0; i < IO_KINDS; i++)
 		rates[i] = group->io->rates[i].standing;
-	kind = decide_io_binding(rates, event->io.is_write, event->io.bytes, event->io.ops);
-	if (kind == IO_KINDS || !group->io->rates[kind].is_governed)
-		return; /* an ancestor's limit, or one that is not ours to move */
-	rate = &group->io->rates[kind];
-	decide_io_raise(&rate->rule, rate->standing, &plan);
-	action.times.received_ns = since(event, received_ns);
-	action.times.decided_ns = since(event, apply_now_ns());
-	action.reason = plan.reason;
-	action.io_kind = kind;
-	action.old_amount = rate->standing;
-	action.new_amount = plan.rate;
-	if (!plan.is_raise) {
-		action.kind = ACTION_REFUSED;
-		if (rate->is_hard_said)
-			return;
-		rate->is_hard_said = true;
-		actions__add(answerer->actions, &action);
-		return;
-	}
-	io_format(group->io->device, rates, ours, sizeof(ours));
-	rates[kind] = plan.rate;
-	key = group__key(group, CGBPF_KNOB_IO_MAX, group->io->device);
-	io_format(group->io->device, rates, line, sizeof(line));
-	action.err = apply__replace(answerer->apply, &key, group->io->fd, ours, line, &written_ns);
-	if (action.err == -EAGAIN)
+	io_format(key.device, rates, ours, sizeof(ours));
+	rates[kind] = to;
+	io_format(key.device, rates, line, sizeof(line));
+	action->err = apply__replace(answerer->apply, &key, group->io->fd, ours, line, &written_ns);
+	if (action->err == -EAGAIN)
 		return; /* somebody else's line stands, and is on its way to the main thread */
-	action.kind = action.err ? ACTION_FAILED : ACTION_RAISED;
-	action.times.written_ns = since(event, written_ns);
-	if (action.err) {
+	action->kind = action->err ? ACTION_FAILED : ACTION_RAISED;
+	action->times.written_ns = since(event, written_ns);
+	if (action->err) {
 		/* Once: it does not get better by being tried at every bio. */
 		group->io->is_stopped = true;
 	} else {
-		action.times.effective_ns = since(event, apply_now_ns());
-		rate->standing = plan.rate;
+		action->times.effective_ns = since(event, apply_now_ns());
+		rate->standing = to;
 		rate->is_hard_said = false;
 		group->io->raised_ns = apply_now_ns();
 		rate->calm_since_ns = 0;
 	}
-	actions__add(answerer->actions, &action);
+	actions__add(answerer->actions, action);
+}
+
+/*
+ * The bio may wait at GROUP or at any level above it: the kernel's word does not say which. The one
+ * that lets the least through is raised where it is governed; where it is not, or may not be
+ * raised, what is raised below it would help nobody.
+ */
+static void answer_locked(struct answerer *answerer, const struct cgbpf_event *event,
+			  uint64_t received_ns)
+{
+	struct group *group = groups__find(answerer->groups, event->cgroup_id), *binder;
+	struct action action = {.knob = CGBPF_KNOB_IO_MAX};
+	struct io_demand demand = {event->io.is_write, event->io.bytes ?: 1, event->io.ops ?: 1};
+	enum io_kind kind, own;
+	struct io_levels levels = {.cnt = 1};
+	struct io_plan plan = {};
+	size_t at;
+
+	/* What was throttled before our last raise has been answered by it. */
+	if (!group || !is_governed(group, event->io.device) ||
+	    event->kernel_ns < group->io->raised_ns)
+		return;
+	read_levels(answerer, group, &levels);
+	at = decide_io_level(levels.limits, levels.cnt, &demand);
+	kind = decide_io_binding(levels.limits[at], demand.is_write, demand.bytes, demand.ops);
+	own = decide_io_binding(levels.limits[0], demand.is_write, demand.bytes, demand.ops);
+	binder = at ? groups__find(answerer->groups, levels.ids[at]) : group;
+	action.times.received_ns = since(event, received_ns);
+	action.times.decided_ns = since(event, apply_now_ns());
+	if (kind == IO_KINDS)
+		return; /* somebody has lifted it */
+	action.binder_id = levels.ids[at];
+	if (binder && is_governed(binder, event->io.device) &&
+	    binder->io->rates[kind].is_governed) {
+		if (event->kernel_ns < binder->io->raised_ns)
+			return;
+		decide_io_raise(
+			&binder->io->rates[kind].rule, levels.limits[at][kind],
+			decide_io_most(levels.limits + at + 1, levels.cnt - at - 1, kind, &demand),
+			&plan);
+		action.reason = at && plan.is_raise ? REASON_CHILD_NEEDS : plan.reason;
+		if (plan.is_raise)
+			raise_rate(answerer, binder, kind, plan.rate, event, &action);
+		else
+			refuse(answerer, binder, kind, &action);
+	}
+	if (at && !plan.is_raise && own != IO_KINDS && group->io->rates[own].is_governed) {
+		action.reason = REASON_PARENT_BINDS;
+		refuse(answerer, group, own, &action);
+	}
 }
 
 void answer_io(struct answerer *answerer, const struct cgbpf_event *event)

@@ -66,6 +66,7 @@ struct group_io {
 	uint64_t return_after_ns;
 	uint64_t looked_ns; /* used_cnt is from then; 0: never */
 	uint64_t raised_ns;
+	uint64_t bound_ns; /* when it was said last that another's limit binds; 0: never */
 	uint64_t noted_cnt; /* throttled bios told in the journal so far */
 	uint64_t reasserts_ns[GROUP_REASSERTS_MAX];
 	bool is_stopped;

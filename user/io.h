@@ -4,6 +4,7 @@
 #ifndef CGBPF_IO_H
 #define CGBPF_IO_H
 
+#include "user/decide_io.h"
 #include "user/group.h"
 
 /* "rbps" */
@@ -15,5 +16,15 @@ char *io_format(uint32_t device, const uint64_t rates[IO_KINDS], char *buf, size
 /* In RATES, those in which THEIRS differs from OURS become theirs. */
 void io_merge(uint64_t rates[IO_KINDS], const uint64_t ours[IO_KINDS],
 	      const uint64_t theirs[IO_KINDS]);
+
+/* Limits of one device: of a cgroup, and of those above it, nearest first. */
+struct io_levels {
+	size_t cnt;
+	uint64_t ids[IO_LEVELS_MAX];
+	uint64_t limits[IO_LEVELS_MAX][IO_KINDS];
+};
+
+/* Adds what io.max says above DIR_FD, as far as it can be read. */
+void io_levels__read_above(int dir_fd, uint32_t device, struct io_levels *levels);
 
 #endif

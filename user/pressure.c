@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "user/amount.h"
+#include "user/io.h"
+#include "user/knob.h"
 #include "user/log.h"
 #include "user/measure.h"
 
@@ -228,7 +230,21 @@ static uint32_t share_of(uint64_t us, uint64_t ns)
 	return ppm < PPM ? ppm : PPM;
 }
 
-static void tell(struct pressure *pressure, const struct watch *watch, const struct measure *since)
+/* What an ancestor's io.max keeps waiting is not held by its own limit. */
+static void leave_out_ancestors(const struct group *group, struct measure *since)
+{
+	struct io_levels levels = {.cnt = 1};
+
+	_Static_assert(sizeof(levels.limits[0]) == sizeof(since->limits), "kinds");
+	if (!since->has_io || !since->io_throttled)
+		return;
+	memcpy(levels.limits[0], since->limits, sizeof(since->limits));
+	io_levels__read_above(group->dir_fd, knob_device_of(since->major, since->minor), &levels);
+	if (!decide_io_is_own(levels.limits, levels.cnt, since->moved))
+		since->io_throttled = 0;
+}
+
+static void tell(struct pressure *pressure, const struct watch *watch, struct measure *since)
 {
 	const struct psi_totals *totals = &since->psi.of[watch->resource];
 	struct group *group = groups__find(&pressure->controller->groups, watch->id);
@@ -254,6 +270,8 @@ static void tell(struct pressure *pressure, const struct watch *watch, const str
 		told.is_brief = true;
 	}
 	told.has_split = group && !told.is_brief;
+	if (told.has_split && watch->resource == PSI_IO)
+		leave_out_ancestors(group, since);
 	len = snprintf(detail, sizeof(detail), "some task waited for %s in %s%u %% of %u ms",
 		       told.resource, told.is_brief ? "at least " : "", told.some_ppm / 10000,
 		       (unsigned int)((told.is_brief ? WINDOW_NS : told.interval_ns) / 1000000));

@@ -245,6 +245,39 @@ is_returned() {
 	wait_journal '.event == "governed" and .knob == "io.max"'
 }
 
+# bats test_tags=core
+@test "io: a parent's limit that binds is named, and its pressure is not the child's; a governed parent is raised first" {
+	local child parent up
+	child=$(make_cgroup up/job)
+	parent=${child%/*}
+	up="{ name: up, cgroup: \"$(path_of "$parent")\", io: { device: /dev/ram0, wbps: { soft: 512K, hard: 2M } } }"
+	echo "$DEVICE wbps=524288" >"$parent/io.max"
+	io_config "$child" "device: /dev/ram0, wbps: { soft: 1M, hard: 8M }" "psi: { io: 10% }"
+	start_cgbpf -c "$CONFIG"
+	disk_io "$child" write 64K
+	wait_journal ".event == \"not_raised\" and .knob == \"io.max\" and .limit == \"wbps\" and .reason == \"parent_binds\"
+		and .target == \"test\" and (.detail | endswith(\"$(path_of "$parent")\"))"
+	wait_journal '.event == "psi_spike" and .target == "test" and .resource == "io" and .full_share > 0 and .reason == "contention"'
+	assert_equal "$(line_of "$child")" "rbps=max wbps=1048576 riops=max wiops=max" "a raise that would help nobody"
+	# The child's own reads are governed, its writes are its parent's business.
+	io_config "$child" "device: /dev/ram0, rbps: { soft: 1M, hard: 8M }"
+	echo "  - $up" >>"$CONFIG"
+	kill -HUP "$CGBPF_PID"
+	wait_journal '.event == "hard_limit_reached" and .target == "up" and .limit == "wbps" and .new == 2097152'
+	assert_journal '.event == "soft_limit_raised" and .target == "up" and .old == 524288 and .reason == "child_needs"'
+	end_io "$child"
+	# Both are governed: the child gets what its parent lets through.
+	io_config "$child" "device: /dev/ram0, wbps: { soft: 1536K, hard: 8M }"
+	echo "  - $up" >>"$CONFIG"
+	kill -HUP "$CGBPF_PID"
+	wait_for "$DEADLINE" has_line "$child" "rbps=max wbps=1572864 riops=max wiops=max"
+	disk_io "$child" write 64K
+	wait_journal '.event == "soft_limit_raised" and .target == "test" and .old == 1572864 and .new == 2097152'
+	wait_journal '.event == "not_raised" and .target == "test" and .old == 2097152 and .reason == "parent_binds"'
+	refute_journal '.event == "hard_limit_reached" and .target == "test"'
+	end_io "$child"
+}
+
 @test "io: a limit that cannot be written, or not put back, because its device is gone is told so" {
 	local cgroup
 	cgroup=$(make_cgroup job)

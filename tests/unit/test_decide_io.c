@@ -49,18 +49,82 @@ PROMISE(a_raise_is_a_step_and_never_passes_hard)
 {
 	struct io_plan plan;
 
-	decide_io_raise(&rule, 1000, &plan);
+	decide_io_raise(&rule, 1000, NONE, &plan);
 	assert_true(plan.is_raise);
 	assert_int_equal(plan.rate, 2500);
 	assert_int_equal(plan.reason, REASON_THROTTLED);
-	decide_io_raise(&rule, 3000, &plan);
+	decide_io_raise(&rule, 3000, NONE, &plan);
 	assert_int_equal(plan.rate, 4000);
-	decide_io_raise(&rule, 4000, &plan);
+	decide_io_raise(&rule, 4000, NONE, &plan);
 	assert_false(plan.is_raise);
 	assert_int_equal(plan.reason, REASON_HARD_LIMIT);
-	decide_io_raise(&rule, NONE, &plan);
+	decide_io_raise(&rule, NONE, NONE, &plan);
 	assert_false(plan.is_raise);
 	assert_int_equal(plan.rate, NONE);
+}
+
+PROMISE(a_raise_stops_at_what_the_levels_above_let_through)
+{
+	struct io_plan plan;
+
+	decide_io_raise(&rule, 1000, 1200, &plan);
+	assert_true(plan.is_raise);
+	assert_int_equal(plan.rate, 1200);
+	decide_io_raise(&rule, 1000, 1000, &plan);
+	assert_false(plan.is_raise);
+	assert_int_equal(plan.rate, 1000);
+	assert_int_equal(plan.reason, REASON_PARENT_BINDS);
+	decide_io_raise(&rule, 4000, 1000, &plan);
+	assert_int_equal(plan.reason, REASON_HARD_LIMIT);
+}
+
+/* 100 bios of 4096 bytes: 10 operations are 40960 bytes. */
+PROMISE(the_level_that_lets_the_least_through_keeps_it_waiting_of_equals_the_highest)
+{
+	static const struct {
+		uint64_t levels[3][IO_KINDS];
+		size_t level;
+		uint64_t most; /* of bytes written, above the first */
+	} rows[] = {
+		{{{NONE, 1000, NONE, NONE}, {NONE, NONE, NONE, NONE}, {NONE, 1001, NONE, NONE}},
+		 0,
+		 1001},
+		{{{NONE, 1000, NONE, NONE}, {NONE, 1000, NONE, NONE}, {NONE, 1001, NONE, NONE}},
+		 1,
+		 1000},
+		{{{NONE, 1000, NONE, NONE}, {NONE, 1000, NONE, NONE}, {NONE, 1000, NONE, NONE}},
+		 2,
+		 1000},
+		{{{NONE, 40961, NONE, NONE}, {NONE, NONE, NONE, 10}, {5, 50000, 5, NONE}},
+		 1,
+		 40960},
+		{{{NONE, 40959, NONE, NONE}, {NONE, NONE, NONE, 10}, {5, NONE, 5, NONE}}, 0, 40960},
+		{{{NONE, NONE, NONE, NONE}, {NONE, 7, NONE, 10}, {NONE, NONE, NONE, NONE}}, 1, 7},
+		{{{5, NONE, 5, NONE}, {5, NONE, 5, NONE}, {5, NONE, 5, NONE}}, 0, NONE},
+		{{{NONE, NONE - 1, NONE, NONE}, {NONE, NONE, NONE, NONE - 1}, {}}, 2, 0},
+	};
+	struct io_demand demand = {.is_write = true, .bytes = 409600, .ops = 100};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(decide_io_level(rows[i].levels, 3, &demand), rows[i].level);
+		assert_int_equal(decide_io_most(rows[i].levels + 1, 2, IO_WBPS, &demand),
+				 rows[i].most);
+	}
+	assert_int_equal(decide_io_most(rows[3].levels + 1, 2, IO_WIOPS, &demand), 10);
+	assert_int_equal(decide_io_most(rows[0].levels, 0, IO_WIOPS, &demand), NONE);
+}
+
+PROMISE(its_own_limit_kept_it_waiting_where_no_level_above_is_tighter_in_the_direction_it_moved)
+{
+	static const uint64_t levels[2][IO_KINDS] = {{1000, 1000, NONE, NONE},
+						     {NONE, 500, NONE, NONE}};
+	static const uint64_t writes[IO_KINDS] = {0, 500, 0, 5}, both[IO_KINDS] = {9, 500, 1, 5};
+	static const uint64_t nothing[IO_KINDS];
+
+	assert_false(decide_io_is_own(levels, 2, writes));
+	assert_true(decide_io_is_own(levels, 2, both));
+	assert_true(decide_io_is_own(levels, 2, nothing));
+	assert_true(decide_io_is_own(levels, 1, writes));
 }
 
 PROMISE(what_is_not_used_goes_back_by_steps_and_never_under_soft)
@@ -153,6 +217,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_limit_of_which_more_is_asked_for_is_the_one_that_binds),
 		cmocka_unit_test(a_raise_is_a_step_and_never_passes_hard),
+		cmocka_unit_test(a_raise_stops_at_what_the_levels_above_let_through),
+		cmocka_unit_test(
+			the_level_that_lets_the_least_through_keeps_it_waiting_of_equals_the_highest),
+		cmocka_unit_test(
+			its_own_limit_kept_it_waiting_where_no_level_above_is_tighter_in_the_direction_it_moved),
 		cmocka_unit_test(what_is_not_used_goes_back_by_steps_and_never_under_soft),
 		cmocka_unit_test(
 			what_the_configuration_leaves_out_is_as_found_twice_that_and_as_much_a_step),
