@@ -31,14 +31,17 @@ is_running() {
 	make_disk "$LIVE_DIR/disk" 64M
 	LAB_DEVICE=$(findmnt -no SOURCE "$LIVE_DIR/disk")
 	export LAB_DEVICE LAB_DATA=$LIVE_DIR/disk
-	start_cgbpf -c bench/workloads/cgbpf.yaml
+	# As the first lines of the configuration say.
+	sed "s|^#io ||; s|LAB_DEVICE|$LAB_DEVICE|" bench/workloads/cgbpf.yaml >"$LIVE_DIR/lab.yaml"
+	start_cgbpf -c "$LIVE_DIR/lab.yaml"
 	"${COMPOSE[@]}" up -d --build 3>&-
 	for name in "${NAMES[@]}"; do
 		assert_equal "$(docker inspect --format '{{ index .Config.Labels "com.example.cgroup_path" }}' "lab_${name}_1")" \
 			"/lab/$name" "label"
 		[[ -d $(folder_of "$name") ]] || fail "no cgroup of $name below /lab/$name"
 	done
-	grep -q 'wbps=1048576 ' "$(folder_of io-tester)/io.max"
+	wait_journal '.target == "io-tester" and .event == "soft_limit_raised" and .limit == "wbps" and .old == 1048576
+		and (.cgroup | startswith("/lab/io-tester/"))' >/dev/null
 	wait_journal '.target == "memory-hog" and (.added_memory // 0) > 0 and (.cgroup | startswith("/lab/memory-hog/"))' >/dev/null
 	wait_journal '.target == "cpu-burner" and .event == "soft_limit_raised" and .knob == "cpu.max"' >/dev/null
 	wait_journal '.event == "psi_spike"' >/dev/null
