@@ -76,7 +76,8 @@ void govern__refresh(struct controller *controller, uint64_t id)
 {
 	struct group *group = groups__find(&controller->groups, id);
 
-	if (group)
+	/* What is only observed has a rule of its own (see observe). */
+	if (group && !controller->is_observing)
 		govern__set_rule(controller, group);
 }
 
