@@ -9,14 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "user/amount.h"
 #include "user/apply.h"
 #include "user/units.h"
 
 /* A donor as it was found for one plan. */
 struct candidate {
 	struct group *group;
-	int usage_fd;
+	struct ranked_donor *ranked; /* NULL: it is asked for what it owes */
 	struct donor donor;
+	uint64_t spare_bytes; /* by what was known before it was asked */
 	bool is_out; /* vanished, or grew */
 };
 
@@ -60,11 +62,24 @@ static bool may_give(const struct group *group, const struct group *receiver)
 }
 
 /* Below one another the limits are no sum. */
-static bool is_counted(const struct group *group, const struct group *const *counted, size_t cnt)
+static bool is_counted(const struct group *group, const struct candidate *counted, size_t cnt)
 {
 	for (size_t i = 0; i < cnt; i++)
-		if (are_related(group->path, counted[i]->path))
+		if (are_related(group->path, counted[i].group->path))
 			return true;
+	return false;
+}
+
+/* The same among all: the outer one counts, where it is below BINDER_ID and may give itself. */
+static bool is_inside(const struct donors *donors, const struct ranked_donor *ranked,
+		      const struct group *receiver, uint64_t binder_id)
+{
+	for (int i = 0; ranked->within_id && i < DONORS_ANCESTORS_MAX; i++) {
+		if (ranked->ancestors[i] == binder_id)
+			return false;
+		if (ranked->ancestors[i] == ranked->within_id)
+			return may_give(groups__find(donors->groups, ranked->within_id), receiver);
+	}
 	return false;
 }
 
@@ -86,62 +101,102 @@ static size_t find_debtors(const struct donors *donors, const struct group *rece
 		const struct loan *loan = &donors->loans[i];
 		struct group *group;
 
-		if (loan->lender_id != receiver->id || loan->usage_fd < 0)
+		if (loan->lender_id != receiver->id)
 			continue;
 		group = groups__find(donors->groups, loan->borrower_id);
-		if (!group || group->is_stopped || group->is_shrinking)
+		if (!group || group->is_stopped || group->is_shrinking || group->usage_fd < 0)
 			continue;
 		candidates[cnt++] = (struct candidate){
 			.group = group,
-			.usage_fd = loan->usage_fd,
 			.donor = {.most_bytes = loan->bytes, .is_due = true},
 		};
 	}
 	return cnt;
 }
 
-static size_t find_donors(const struct donors *donors, const struct group *receiver,
-			  uint64_t binder_id, struct candidate *candidates)
+/* Its limit as it stands, its use as it was last seen. */
+static struct donor donor_of(const struct ranked_donor *ranked, const struct group *group)
 {
-	const struct group *counted[DONORS_MAX];
-	size_t cnt = 0;
+	return (struct donor){
+		.limit_bytes = group->limit_bytes,
+		.usage_bytes = ranked->usage_bytes,
+		.min_bytes = ranked->min_bytes,
+		.median_bytes = ranked->median_bytes,
+		.most_bytes = UINT64_MAX,
+		.watermark_ppm = group->rule.watermark_ppm,
+	};
+}
 
-	for (size_t i = 0; i < donors->ranked_cnt && cnt < DONORS_MAX; i++) {
-		const struct ranked_donor *ranked = &donors->ranked[i];
-		struct group *group = groups__find(donors->groups, ranked->id);
+/*
+ * The MOST (at most DONORS_MAX) that can spare most and were not asked yet, by what is known
+ * without reading: limits as they were lowered since the ranking. *RET_POSSIBLE_CNT: of how many.
+ */
+static size_t find_donors(struct donors *donors, const struct group *receiver, uint64_t binder_id,
+			  size_t most, struct candidate *candidates, size_t *ret_possible_cnt)
+{
+	size_t cnt = 0, possible_cnt = 0;
 
-		if (!may_give(group, receiver) || !is_below(ranked, binder_id) ||
-		    has_borrowed(donors, ranked->id) || is_counted(group, counted, cnt))
+	for (size_t i = 0; i < donors->ranked_cnt; i++) {
+		struct ranked_donor *ranked = &donors->ranked[i];
+		struct candidate one = {.ranked = ranked};
+		size_t at;
+
+		/* Nobody who comes now has more. */
+		if (cnt == most && candidates[cnt - 1].spare_bytes >= ranked->spare_bytes)
+			break;
+		if (!is_below(ranked, binder_id))
 			continue;
-		counted[cnt] = group;
-		candidates[cnt++] = (struct candidate){
-			.group = group,
-			.usage_fd = ranked->usage_fd,
-			.donor = {.min_bytes = ranked->min_bytes,
-				  .median_bytes = ranked->median_bytes,
-				  .most_bytes = UINT64_MAX},
-		};
+		one.group = groups__find(donors->groups, ranked->id);
+		if (!may_give(one.group, receiver))
+			continue;
+		possible_cnt++;
+		one.donor = donor_of(ranked, one.group);
+		one.spare_bytes = decide_donor_spare(&one.donor, donors->apply->cpus);
+		at = cnt;
+		if (!one.spare_bytes || ranked->asked_no == donors->takings_cnt ||
+		    has_borrowed(donors, ranked->id) || is_counted(one.group, candidates, cnt) ||
+		    (cnt == most && candidates[--at].spare_bytes >= one.spare_bytes))
+			continue;
+		for (; at > 0 && candidates[at - 1].spare_bytes < one.spare_bytes; at--)
+			candidates[at] = candidates[at - 1];
+		candidates[at] = one;
+		cnt += cnt < most;
 	}
+	for (size_t i = 0; i < cnt; i++)
+		candidates[i].ranked->asked_no = donors->takings_cnt;
+	*ret_possible_cnt = possible_cnt;
 	return cnt;
 }
 
-uint64_t donors__promised(const struct donors *donors, const struct group *receiver,
-			  uint64_t binder_id)
+/* What is read is remembered: the next raise passes over who has nothing, unread. */
+static int look_at(const struct group *group, struct ranked_donor *ranked, uint64_t *ret_bytes)
 {
-	const struct group *counted[DONORS_RANKED_MAX];
-	uint64_t bytes = 0, usage = 0, more;
-	size_t cnt = 0;
+	int err = read_usage(group->usage_fd, ret_bytes);
+
+	if (ranked)
+		ranked->usage_bytes = err ? UINT64_MAX : *ret_bytes;
+	return err;
+}
+
+uint64_t donors__promised(struct donors *donors, const struct group *receiver, uint64_t binder_id)
+{
+	uint64_t bytes = 0, usage = 0;
+	size_t read_cnt = 0;
 
 	for (size_t i = 0; i < donors->ranked_cnt; i++) {
-		const struct ranked_donor *ranked = &donors->ranked[i];
-		const struct group *group = groups__find(donors->groups, ranked->id);
+		struct ranked_donor *ranked = &donors->ranked[i];
+		const struct group *group;
 
-		if (!may_give(group, receiver) || !is_below(ranked, binder_id) ||
-		    is_counted(group, counted, cnt) || read_usage(ranked->usage_fd, &usage))
+		if (!is_below(ranked, binder_id))
 			continue;
-		counted[cnt++] = group;
-		more = group->limit_bytes > usage ? group->limit_bytes - usage : 0;
-		bytes += more < UINT64_MAX - bytes ? more : UINT64_MAX - bytes;
+		group = groups__find(donors->groups, ranked->id);
+		if (!may_give(group, receiver) || is_inside(donors, ranked, receiver, binder_id))
+			continue;
+		if (group->usage_fd >= 0 && read_cnt++ < DONORS_READS_MAX)
+			look_at(group, ranked, &usage);
+		if (ranked->usage_bytes < ranked->median_bytes &&
+		    ranked->usage_bytes < group->limit_bytes)
+			bytes = plus(bytes, group->limit_bytes - ranked->usage_bytes);
 	}
 	return bytes;
 }
@@ -156,7 +211,7 @@ static void plan_with(const struct donors *donors, struct candidate *candidates,
 
 		each->donor.limit_bytes = each->group->limit_bytes;
 		each->donor.watermark_ppm = each->group->rule.watermark_ppm;
-		each->is_out |= read_usage(each->usage_fd, &each->donor.usage_bytes) != 0;
+		each->is_out |= look_at(each->group, each->ranked, &each->donor.usage_bytes) != 0;
 		if (!each->is_out)
 			seen[i] = each->donor;
 	}
@@ -177,9 +232,9 @@ static int carry_out(struct donors *donors, struct candidate *candidates, size_t
 
 		if (!plan->parts[i])
 			continue;
-		err = apply__lower_unused(donors->apply, each->group,
-					  each->group->limit_bytes - plan->parts[i], each->usage_fd,
-					  decide_donor_margin(usage, donors->apply->cpus));
+		err = apply__lower_unused(
+			donors->apply, each->group, each->group->limit_bytes - plan->parts[i],
+			each->group->usage_fd, decide_donor_margin(usage, donors->apply->cpus));
 		if (err) {
 			donors__undo(donors, &now);
 			*ret_out = i;
@@ -205,13 +260,10 @@ static void take_from(struct donors *donors, struct candidate *candidates, size_
 	struct donor_plan plan;
 	size_t out;
 
-	if (cnt > DONORS_MAX - taking->cnt)
-		cnt = DONORS_MAX - taking->cnt;
 	/* Each turn but the last leaves one out. */
 	for (size_t turn = 0; turn <= cnt; turn++) {
 		plan_with(donors, candidates, cnt, missing_bytes, &plan);
 		if (!turn) {
-			taking->asked_cnt += cnt;
 			taking->spares_cnt += plan.spares_cnt;
 			taking->spare_bytes += plan.spare_bytes;
 		}
@@ -226,17 +278,23 @@ void donors__take(struct donors *donors, const struct group *receiver, uint64_t 
 {
 	struct candidate candidates[DONORS_MAX];
 	struct taking taking = {.is_of_parent = binder_id != 0};
-	size_t cnt;
+	size_t cnt = find_debtors(donors, receiver, candidates), debtors_cnt = cnt;
+	size_t possible_cnt = 0;
 
+	donors->takings_cnt++;
+	take_from(donors, candidates, cnt, missing_bytes, &taking);
 	/* What is not remembered would not be given back. */
-	if (donors->loans_cnt + DONORS_MAX <= DONORS_LOANS_MAX) {
-		cnt = find_debtors(donors, receiver, candidates);
-		take_from(donors, candidates, cnt, missing_bytes, &taking);
-		if (taking.bytes < missing_bytes) {
-			cnt = find_donors(donors, receiver, binder_id, candidates);
-			take_from(donors, candidates, cnt, missing_bytes - taking.bytes, &taking);
-		}
+	for (int turn = 0;
+	     turn < DONORS_TURNS && taking.bytes < missing_bytes && taking.cnt < DONORS_MAX &&
+	     donors->loans_cnt + DONORS_MAX <= DONORS_LOANS_MAX;
+	     turn++) {
+		cnt = find_donors(donors, receiver, binder_id, DONORS_MAX - taking.cnt, candidates,
+				  &possible_cnt);
+		if (!cnt)
+			break;
+		take_from(donors, candidates, cnt, missing_bytes - taking.bytes, &taking);
 	}
+	taking.asked_cnt = debtors_cnt + possible_cnt;
 	*ret_taking = taking;
 }
 
@@ -253,72 +311,4 @@ void donors__undo(struct donors *donors, const struct taking *taking)
 			apply__raise(donors->apply, group, group->limit_bytes + donation->bytes,
 				     &written_ns);
 	}
-}
-
-static void drop_loan(struct donors *donors, size_t i)
-{
-	if (donors->loans[i].usage_fd >= 0)
-		close(donors->loans[i].usage_fd);
-	donors->loans[i] = donors->loans[--donors->loans_cnt];
-}
-
-static void pay(struct donors *donors, uint64_t lender_id, uint64_t borrower_id, uint64_t bytes)
-{
-	for (size_t i = donors->loans_cnt; i-- > 0 && bytes;) {
-		struct loan *loan = &donors->loans[i];
-		uint64_t part = loan->bytes < bytes ? loan->bytes : bytes;
-
-		if (loan->lender_id != lender_id ||
-		    (borrower_id && loan->borrower_id != borrower_id))
-			continue;
-		bytes -= part;
-		loan->bytes -= part;
-		if (!loan->bytes)
-			drop_loan(donors, i);
-	}
-}
-
-static void lend(struct donors *donors, uint64_t lender_id, uint64_t borrower_id, uint64_t bytes,
-		 bool is_of_parent)
-{
-	for (size_t i = 0; i < donors->loans_cnt; i++) {
-		struct loan *loan = &donors->loans[i];
-
-		if (loan->lender_id == lender_id && loan->borrower_id == borrower_id) {
-			loan->bytes += bytes;
-			loan->is_of_parent |= is_of_parent;
-			return;
-		}
-	}
-	if (donors->loans_cnt < DONORS_LOANS_MAX)
-		donors->loans[donors->loans_cnt++] =
-			(struct loan){lender_id, borrower_id, bytes, -1, is_of_parent};
-}
-
-void donors__keep(struct donors *donors, const struct group *receiver, const struct taking *taking)
-{
-	for (size_t i = 0; i < taking->cnt; i++) {
-		const struct donation *donation = &taking->donations[i];
-
-		if (donation->is_repayment)
-			pay(donors, receiver->id, donation->id, donation->bytes);
-		else
-			lend(donors, donation->id, receiver->id, donation->bytes,
-			     taking->is_of_parent);
-	}
-}
-
-uint64_t donors__lent(const struct donors *donors, uint64_t id)
-{
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < donors->loans_cnt; i++)
-		if (donors->loans[i].lender_id == id)
-			bytes += donors->loans[i].bytes;
-	return bytes;
-}
-
-void donors__rose(struct donors *donors, uint64_t id, uint64_t bytes)
-{
-	pay(donors, id, 0, bytes);
 }

@@ -19,30 +19,36 @@
 struct apply;
 struct controller;
 
-/* So many are ranked, and so many loans are remembered. */
-#define DONORS_RANKED_MAX 32
+/* So many loans are remembered. */
 #define DONORS_LOANS_MAX 256
 #define DONORS_ANCESTORS_MAX 8
+/* Of one raise: so many turns of asking, DONORS_MAX at most in each; and so often is use read to
+ * count promises. */
+#define DONORS_TURNS 4
+#define DONORS_READS_MAX 32
 
+/* A governed cgroup that may lend, whether it has something to spare now or not. */
 struct ranked_donor {
 	uint64_t id;
-	int usage_fd; /* memory.current */
 	uint64_t min_bytes, median_bytes;
+	uint64_t usage_bytes; /* sampled for the ranking, or read since; UINT64_MAX: vanished */
 	uint64_t spare_bytes; /* when it was ranked */
 	uint64_t ancestors[DONORS_ANCESTORS_MAX]; /* from its parent up; 0 ends them */
+	uint64_t within_id; /* the nearest of them that is ranked too; 0: none */
+	uint64_t asked_no; /* the last taking that asked it */
 };
 
 struct loan {
 	uint64_t lender_id, borrower_id, bytes;
-	int usage_fd; /* the borrower's memory.current; -1: not open yet */
 	bool is_of_parent; /* see struct taking */
 };
 
 struct donors {
 	const struct apply *apply;
 	struct groups *groups;
-	struct ranked_donor ranked[DONORS_RANKED_MAX]; /* the one with most to spare first */
+	struct ranked_donor *ranked; /* owned; the one with most to spare first */
 	size_t ranked_cnt;
+	uint64_t takings_cnt;
 	struct loan loans[DONORS_LOANS_MAX];
 	size_t loans_cnt;
 	size_t unknown_cnt; /* governed cgroups of which too little is known */
@@ -62,20 +68,24 @@ struct taking {
 	bool is_of_parent; /* below an ancestor that binds: the machine cannot repay it */
 	uint64_t bytes; /* their sum */
 	uint64_t spare_bytes; /* what could have been taken */
-	size_t asked_cnt, spares_cnt; /* of how many; who had some */
+	size_t asked_cnt, spares_cnt; /* who might have had some; who had */
 };
 
 /*
- * Lowers donors by MISSING bytes together, or by what they have; first those who owe it to
- * RECEIVER, then in proportion to what each can spare. BINDER_ID: only donors below this ancestor;
- * 0: all. A donor that vanished or grew meanwhile is left, everything is put back, and a new plan
- * made without it. Nothing is changed where RET_TAKING->bytes is 0.
+ * Lowers up to DONORS_MAX donors by MISSING bytes together, or by what they have; first those who
+ * owe it to RECEIVER, then in proportion to what each can spare. BINDER_ID: only donors below this
+ * ancestor; 0: all. Who has nothing to spare in this moment is passed over. A donor that vanished
+ * or grew meanwhile is left, everything is put back, and a new plan made without it. Nothing is
+ * changed where RET_TAKING->bytes is 0.
  */
 void donors__take(struct donors *donors, const struct group *receiver, uint64_t binder_id,
 		  uint64_t missing_bytes, struct taking *ret_taking);
-/* What those below BINDER_ID that could lend to RECEIVER may still use: limit less use. */
-uint64_t donors__promised(const struct donors *donors, const struct group *receiver,
-			  uint64_t binder_id);
+/*
+ * What those below BINDER_ID that use less than their median, and so could lend to RECEIVER, may
+ * still use: limit less use. All of them count; use is read of the DONORS_READS_MAX that can spare
+ * most, of the others it is the last that was seen.
+ */
+uint64_t donors__promised(struct donors *donors, const struct group *receiver, uint64_t binder_id);
 /* The receiver was raised by what was taken: remembered as loans. */
 void donors__keep(struct donors *donors, const struct group *receiver, const struct taking *taking);
 /* It was not: every donor gets its limit back. */
@@ -85,7 +95,7 @@ uint64_t donors__lent(const struct donors *donors, uint64_t id);
 /* A lender was raised by other means: so much less is owed to it. */
 void donors__rose(struct donors *donors, uint64_t id, uint64_t bytes);
 
-/* Ranks anew; reads no more than the top's files. */
+/* Ranks anew all that may lend; reads no file but of those that are new in it. */
 void donors__rank(struct controller *controller);
 /* After actions: opens what new loans need. */
 void donors__attend(struct controller *controller);

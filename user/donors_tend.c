@@ -15,59 +15,6 @@
 #include "user/donors.h"
 #include "user/learn.h"
 
-struct ranking {
-	struct ranked_donor top[DONORS_RANKED_MAX];
-	size_t cnt, unknown_cnt;
-};
-
-static void insert(struct ranking *ranking, const struct ranked_donor *one)
-{
-	size_t at = ranking->cnt;
-
-	if (at == DONORS_RANKED_MAX && ranking->top[--at].spare_bytes >= one->spare_bytes)
-		return;
-	if (ranking->cnt < DONORS_RANKED_MAX)
-		ranking->cnt++;
-	for (; at > 0 && ranking->top[at - 1].spare_bytes < one->spare_bytes; at--)
-		ranking->top[at] = ranking->top[at - 1];
-	ranking->top[at] = *one;
-}
-
-static void consider(struct controller *controller, const struct group *group,
-		     struct ranking *ranking)
-{
-	struct ranked_donor one = {.id = group->id, .usage_fd = -1};
-	struct learned learned;
-	struct donor donor;
-
-	if (group->is_stopped || group->is_never_donor || group->limit_bytes == UINT64_MAX)
-		return;
-	learn__know(controller->learn, controller, group, &learned);
-	if (!learned.is_known) {
-		ranking->unknown_cnt++;
-		return;
-	}
-	donor = (struct donor){
-		.limit_bytes = group->limit_bytes,
-		.usage_bytes = learned.usage_bytes,
-		.min_bytes = learned.min_bytes,
-		.median_bytes = learned.median_bytes,
-		.most_bytes = UINT64_MAX,
-		.watermark_ppm = group->rule.watermark_ppm,
-	};
-	one.min_bytes = learned.min_bytes;
-	one.median_bytes = learned.median_bytes;
-	one.spare_bytes = decide_donor_spare(&donor, controller->apply.cpus);
-	if (one.spare_bytes)
-		insert(ranking, &one);
-}
-
-static int open_usage(const struct group *group)
-{
-	return group ? openat(group->dir_fd, "memory.current", O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
-		     : -1;
-}
-
 /* Ids of the folders above, without the root. */
 static void climb(const struct controller *controller, const struct group *group,
 		  uint64_t ancestors[DONORS_ANCESTORS_MAX])
@@ -89,66 +36,124 @@ static void climb(const struct controller *controller, const struct group *group
 		close(fd);
 }
 
-/* What was known of the same donor is taken over; else its files are opened. */
-static void prepare(struct controller *controller, struct ranked_donor *one)
+/* Opened once, where its use will be asked for in a hurry. Under the groups' lock. */
+static void open_usage(struct group *group)
 {
-	struct donors *donors = &controller->donors;
-	struct group *group = groups__find(&controller->groups, one->id);
+	int fd;
 
-	for (size_t i = 0; i < donors->ranked_cnt; i++) {
-		if (donors->ranked[i].id != one->id || donors->ranked[i].usage_fd < 0)
-			continue;
-		one->usage_fd = donors->ranked[i].usage_fd;
-		memcpy(one->ancestors, donors->ranked[i].ancestors, sizeof(one->ancestors));
+	if (group->usage_fd >= 0)
 		return;
+	fd = openat(group->dir_fd, "memory.current", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && !govern__is_spared(fd)) {
+		close(fd);
+		fd = -1;
 	}
-	one->usage_fd = open_usage(group);
-	if (group)
-		climb(controller, group, one->ancestors);
+	group->usage_fd = fd;
 }
 
-static bool is_kept(const struct ranking *ranking, int fd)
+/* Whether GROUP may lend, and what is known of it. */
+static bool consider(struct controller *controller, const struct group *group,
+		     struct ranked_donor *ret_one, size_t *unknown_cnt)
 {
-	for (size_t i = 0; i < ranking->cnt; i++)
-		if (ranking->top[i].usage_fd == fd)
-			return true;
-	return false;
+	const struct donors *donors = &controller->donors;
+	const struct ranked_donor *before = group->rank ? &donors->ranked[group->rank - 1] : NULL;
+	struct learned learned;
+	struct donor donor;
+
+	if (group->is_stopped || group->is_never_donor || group->limit_bytes == UINT64_MAX)
+		return false;
+	learn__know(controller->learn, controller, group, &learned);
+	if (!learned.is_known) {
+		++*unknown_cnt;
+		return false;
+	}
+	donor = (struct donor){
+		.limit_bytes = group->limit_bytes,
+		.usage_bytes = learned.usage_bytes,
+		.min_bytes = learned.min_bytes,
+		.median_bytes = learned.median_bytes,
+		.most_bytes = UINT64_MAX,
+		.watermark_ppm = group->rule.watermark_ppm,
+	};
+	*ret_one = (struct ranked_donor){
+		.id = group->id,
+		.min_bytes = learned.min_bytes,
+		.median_bytes = learned.median_bytes,
+		.usage_bytes = learned.usage_bytes,
+		.spare_bytes = decide_donor_spare(&donor, controller->apply.cpus),
+	};
+	if (before)
+		memcpy(ret_one->ancestors, before->ancestors, sizeof(before->ancestors));
+	else
+		climb(controller, group, ret_one->ancestors);
+	return true;
+}
+
+static int by_spare(const void *a, const void *b)
+{
+	const struct ranked_donor *one = a, *other = b;
+
+	return (one->spare_bytes < other->spare_bytes) - (one->spare_bytes > other->spare_bytes);
+}
+
+/* The nearest above it that is ranked too. */
+static uint64_t find_outer(struct groups *groups, const struct ranked_donor *one)
+{
+	for (int i = 0; i < DONORS_ANCESTORS_MAX && one->ancestors[i]; i++) {
+		const struct group *above = groups__find(groups, one->ancestors[i]);
+
+		if (above && above->rank)
+			return above->id;
+	}
+	return 0;
 }
 
 void donors__rank(struct controller *controller)
 {
+	struct ranked_donor *ranked = calloc(controller->groups.cnt + 1, sizeof(*ranked)), *old;
 	struct donors *donors = &controller->donors;
-	struct ranking ranking = {};
 	struct group *group = NULL;
-	int left[DONORS_RANKED_MAX];
-	size_t left_cnt = 0;
+	size_t cnt = 0, unknown_cnt = 0;
 
+	if (!ranked) /* the older one serves */
+		return;
 	while ((group = groups__next(&controller->groups, group)))
-		consider(controller, group, &ranking);
-	for (size_t i = 0; i < ranking.cnt; i++)
-		prepare(controller, &ranking.top[i]);
+		if (consider(controller, group, &ranked[cnt], &unknown_cnt))
+			cnt++;
+		else
+			group->rank = 0;
+	qsort(ranked, cnt, sizeof(*ranked), by_spare);
+	for (size_t i = 0; i < cnt; i++) {
+		group = groups__find(&controller->groups, ranked[i].id);
+		group->rank = i + 1;
+		if (!ranked[i].spare_bytes)
+			continue;
+		pthread_mutex_lock(&controller->groups.lock);
+		open_usage(group);
+		pthread_mutex_unlock(&controller->groups.lock);
+	}
+	for (size_t i = 0; i < cnt; i++)
+		ranked[i].within_id = find_outer(&controller->groups, &ranked[i]);
 	pthread_mutex_lock(&controller->groups.lock);
-	for (size_t i = 0; i < donors->ranked_cnt; i++)
-		if (!is_kept(&ranking, donors->ranked[i].usage_fd))
-			left[left_cnt++] = donors->ranked[i].usage_fd;
-	memcpy(donors->ranked, ranking.top, ranking.cnt * sizeof(*ranking.top));
-	donors->ranked_cnt = ranking.cnt;
-	donors->unknown_cnt = ranking.unknown_cnt;
+	old = donors->ranked;
+	donors->ranked = ranked;
+	donors->ranked_cnt = cnt;
+	donors->unknown_cnt = unknown_cnt;
 	pthread_mutex_unlock(&controller->groups.lock);
-	while (left_cnt-- > 0)
-		if (left[left_cnt] >= 0)
-			close(left[left_cnt]);
+	free(old);
 }
 
 void donors__attend(struct controller *controller)
 {
 	struct donors *donors = &controller->donors;
+	struct group *group;
 
 	pthread_mutex_lock(&controller->groups.lock);
-	for (size_t i = 0; i < donors->loans_cnt; i++)
-		if (donors->loans[i].usage_fd < 0)
-			donors->loans[i].usage_fd = open_usage(
-				groups__find(&controller->groups, donors->loans[i].borrower_id));
+	for (size_t i = 0; i < donors->loans_cnt; i++) {
+		group = groups__find(&controller->groups, donors->loans[i].borrower_id);
+		if (group)
+			open_usage(group);
+	}
 	pthread_mutex_unlock(&controller->groups.lock);
 }
 
@@ -175,11 +180,8 @@ static bool give_back(struct controller *controller, size_t i, uint64_t bytes,
 		ret_record->new_bytes = lender->limit_bytes;
 	}
 	loan->bytes -= bytes;
-	if (!loan->bytes) {
-		if (loan->usage_fd >= 0)
-			close(loan->usage_fd);
+	if (!loan->bytes)
 		*loan = donors->loans[--donors->loans_cnt];
-	}
 	return lender && !err && ret_record->new_bytes != ret_record->old_bytes;
 }
 
@@ -244,11 +246,7 @@ void donors__forget(struct controller *controller, uint64_t id)
 
 void donors__close(struct donors *donors)
 {
-	for (size_t i = 0; i < donors->ranked_cnt; i++)
-		if (donors->ranked[i].usage_fd >= 0)
-			close(donors->ranked[i].usage_fd);
-	for (size_t i = 0; i < donors->loans_cnt; i++)
-		if (donors->loans[i].usage_fd >= 0)
-			close(donors->loans[i].usage_fd);
+	free(donors->ranked);
+	donors->ranked = NULL;
 	donors->ranked_cnt = donors->loans_cnt = 0;
 }

@@ -122,7 +122,7 @@ static struct group *group_of(const struct target_config *target, uint64_t id, c
 	if (!group)
 		return NULL;
 	group->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
-	group->max_fd = -1;
+	group->max_fd = group->usage_fd = -1;
 	group->id = id;
 	group->path = strdup(path);
 	memcpy(group->target, target->name, sizeof(group->target));

@@ -106,6 +106,8 @@ void group__free(struct group *group)
 		close(group->dir_fd);
 	if (group->max_fd >= 0)
 		close(group->max_fd);
+	if (group->usage_fd >= 0)
+		close(group->usage_fd);
 	if (group->has_high)
 		close(group->high_fd);
 	free(group->sample);

@@ -89,6 +89,8 @@ struct group {
 	struct memory_rule rule;
 	int dir_fd;
 	int max_fd; /* memory.max, kept open for raises */
+	int usage_fd; /* memory.current, kept open where it can lend or has borrowed; -1: not */
+	size_t rank; /* its place among donors, from 1; 0: none. Main thread only */
 	bool is_high_left; /* an administrator's value is obeyed until a reload */
 	bool has_high; /* its memory.high follows memory.max: see high */
 	int high_fd; /* where has_high */

@@ -22,6 +22,8 @@
 #define LOCK_FILE RUN_DIR "/lock"
 /* As systemd-oomd.service: before it nearly everything else goes, but it is not beyond reach. */
 #define OOM_SCORE_ADJ "-900"
+/* A governed cgroup's folder, its limit and its use. */
+#define DESCRIPTORS (3 * CGBPF_MAX_GOVERNED + 64)
 
 void protect_self(void)
 {
@@ -67,8 +69,8 @@ void protect_descriptors(void)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
-	if (limit.rlim_max < 2 * CGBPF_MAX_GOVERNED + 64)
-		limit.rlim_max = 2 * CGBPF_MAX_GOVERNED + 64;
+	if (limit.rlim_max < DESCRIPTORS)
+		limit.rlim_max = DESCRIPTORS;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		log_debug("RLIMIT_NOFILE: %s, ignoring", strerror(errno));

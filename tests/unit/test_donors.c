@@ -32,7 +32,8 @@ static struct group *enter(struct family *family, uint64_t id, const char *path,
 	struct group *group = calloc(1, sizeof(*group));
 
 	assert_non_null(group);
-	*group = (struct group){.id = id, .dir_fd = -1, .max_fd = -1, .limit_bytes = limit_bytes};
+	*group = (struct group){
+		.id = id, .dir_fd = -1, .max_fd = -1, .usage_fd = -1, .limit_bytes = limit_bytes};
 	group->path = strdup(path);
 	group->rule.watermark_ppm = 900000;
 	assert_int_equal(groups__add(&family->groups, group), 0);
@@ -48,12 +49,15 @@ static void rank(struct family *family, uint64_t id, const char *path, uint64_t 
 
 	assert_true(fd >= 0);
 	assert_true(dprintf(fd, "%llu\n", (unsigned long long)usage_bytes) > 0);
-	enter(family, id, path, limit_bytes);
+	enter(family, id, path, limit_bytes)->usage_fd = fd;
+	donors->ranked =
+		realloc(donors->ranked, (donors->ranked_cnt + 1) * sizeof(*donors->ranked));
+	assert_non_null(donors->ranked);
 	donors->ranked[donors->ranked_cnt++] = (struct ranked_donor){
 		.id = id,
-		.usage_fd = fd,
 		.min_bytes = MIB,
 		.median_bytes = limit_bytes / 2,
+		.usage_bytes = usage_bytes,
 		.ancestors = {parent_id},
 	};
 }
@@ -114,7 +118,9 @@ static void who_is_in_another_donor_is_neither_counted_nor_asked_too(void **stat
 	struct family *family = *state;
 	struct taking taking;
 
-	rank(family, INSIDE, "/parent/near/inside", 64 * MIB, 8 * MIB, PARENT);
+	rank(family, INSIDE, "/parent/near/inside", 64 * MIB, 8 * MIB, NEAR);
+	family->donors.ranked[2].ancestors[1] = PARENT;
+	family->donors.ranked[2].within_id = NEAR;
 	rank(family, NEAR_TOO, "/parent/near-too", 32 * MIB, 8 * MIB, PARENT);
 	assert_int_equal(donors__promised(&family->donors, receiver_of(family), PARENT), 80 * MIB);
 	donors__take(&family->donors, receiver_of(family), PARENT, 48 * MIB, &taking);
@@ -140,13 +146,30 @@ static void one_that_vanished_is_planned_without(void **state)
 	struct taking taking;
 
 	rank(family, NEAR_TOO, "/parent/near-too", 64 * MIB, 8 * MIB, PARENT);
-	close(family->donors.ranked[0].usage_fd);
-	family->donors.ranked[0].usage_fd = -1;
+	/* As a descriptor of a cgroup that is gone: what is read fails. */
+	assert_int_equal(ftruncate(groups__find(&family->groups, NEAR)->usage_fd, 0), 0);
 	assert_int_equal(donors__promised(&family->donors, receiver_of(family), PARENT), 56 * MIB);
 	donors__take(&family->donors, receiver_of(family), PARENT, 16 * MIB, &taking);
 	assert_int_equal(taking.cnt, 1);
 	assert_int_equal(taking.donations[0].id, NEAR_TOO);
 	assert_int_equal(taking.bytes, 16 * MIB);
+}
+
+static void with_no_place_for_a_loan_nobody_lends_and_who_owes_still_pays(void **state)
+{
+	struct family *family = *state;
+	struct donors *donors = &family->donors;
+	struct taking taking;
+
+	for (; donors->loans_cnt < DONORS_LOANS_MAX; donors->loans_cnt++)
+		donors->loans[donors->loans_cnt] = (struct loan){NEVER, INSIDE, MIB, false};
+	donors__take(donors, receiver_of(family), 0, 16 * MIB, &taking);
+	assert_int_equal(taking.bytes, 0);
+	donors->loans[0] = (struct loan){RECEIVER, NEAR, 8 * MIB, false};
+	donors__take(donors, receiver_of(family), 0, 16 * MIB, &taking);
+	assert_int_equal(taking.cnt, 1);
+	assert_int_equal(taking.bytes, 8 * MIB);
+	assert_true(taking.donations[0].is_repayment);
 }
 
 int main(void)
@@ -159,6 +182,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(who_never_lends_or_is_let_go_has_no_promise_to_keep,
 						begin, end),
 		cmocka_unit_test_setup_teardown(one_that_vanished_is_planned_without, begin, end),
+		cmocka_unit_test_setup_teardown(
+			with_no_place_for_a_loan_nobody_lends_and_who_owes_still_pays, begin, end),
 	};
 
 	return cmocka_run_group_tests_name("donors", tests, NULL, NULL);

@@ -24,7 +24,7 @@ static struct group *group_of(uint64_t id)
 
 	assert_non_null(group);
 	group->id = id;
-	group->dir_fd = group->max_fd = -1;
+	group->dir_fd = group->max_fd = group->usage_fd = -1;
 	return group;
 }
 
@@ -150,16 +150,18 @@ static void a_freed_group_leaves_no_descriptor_open(void **state)
 {
 	struct groups *groups = *state;
 	struct group *group = group_of(1);
-	int fds[2];
+	int fds[3];
 
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	fds[2] = fcntl(fds[0], F_DUPFD_CLOEXEC, 3);
 	group->dir_fd = fds[0];
 	group->max_fd = fds[1];
+	group->usage_fd = fds[2];
 	group->path = strdup("/lab/job");
 	assert_int_equal(groups__add(groups, group), 0);
 	groups__free(groups);
-	assert_int_equal(fcntl(fds[0], F_GETFD), -1);
-	assert_int_equal(fcntl(fds[1], F_GETFD), -1);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(fcntl(fds[i], F_GETFD), -1);
 	groups__free(groups); /* a second time, and once more at the end of this test */
 	group__free(NULL);
 }
