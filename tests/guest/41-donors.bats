@@ -212,6 +212,31 @@ make_four() {
 		and .adjusted_cgroups[0].reduced_memory == .added_memory)' "$JOURNAL" || fail "$(cat "$JOURNAL")"
 }
 
+@test "donors: more siblings lend than one raise can ask, though others elsewhere have more" {
+	local parent dir before
+	skip_feature sample
+	R=$(make_cgroup parent/receiver) dir=$(make_cgroup elsewhere)
+	parent=${R%/*}
+	make_parent "$dir"
+	mkdir "$parent"/s{1..12} "$dir"/e{1..40}
+	printf '%s\n' "$parent"/s{1..12} "$dir"/e{1..40} | jq -Rn --arg root "$CGROUP_ROOT" '[inputs | {key: ltrimstr($root),
+		value: {min_consumption: 0, median_consumption: 8000000, max_consumption: 9000000}}] | from_entries' >"$CALIBRATION"
+	# Less than all were promised.
+	echo 250M >"$parent/memory.max"
+	write_targets "machine: { calibration: \"$CALIBRATION\" }" <<-END
+		$(target receiver "$R" 32M 256M)
+		$(target sibling "$parent/s*" 20M 40M)
+		$(target elsewhere "$dir/e*" 64M 128M)
+	END
+	start_cgbpf -c "$CONFIG"
+	before=$(sum_of_limits "$R" "$parent"/s*)
+	# Eight have some 120 MiB.
+	lives "$R" touch --bytes 180M --small-pages
+	assert_equal "$(sum_of_limits "$R" "$parent"/s*)" "$before" "sum of limits below the parent"
+	assert_equal "$(cat "$dir"/e*/memory.max | sort -u)" "$(bytes 64M)" "limits elsewhere"
+	wait_for "$DEADLINE" eval '(($(jq -r ".adjusted_cgroups[]?.name" "$JOURNAL" | sort -u | wc -l) > 8))'
+}
+
 @test "donors: without a calibration, what was learned while it ran decides" {
 	local lender
 	skip_feature sample
