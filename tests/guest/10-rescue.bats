@@ -91,6 +91,9 @@ killed_without_alive_with() {
 	assert_equal \
 		"$(jq -c 'select(.event == "oom_kill") | [.cgroup, .limit_cgroup, .victim_pid, .trigger_pid, .victim_comm]' "$JOURNAL")" \
 		"[\"$path\",\"$path\",$pid,$pid,\"workload\"]"
+	assert_journal ".event == \"oom_kill\" and .would_have_saved == \"a hard limit of $path above 32.0 MiB\""
+	wait_journal ".event == \"oom_exit\" and .cgroup == \"$path\" and .limit_cgroup == \"$path\"
+		and .victim_pid == $pid and .exit_status == 137"
 	assert_equal "$(map_values cgroups | jq .kill_cnt)" 1 "kills in the map"
 }
 

@@ -18,6 +18,9 @@ load helpers
 		and (.detail | endswith(\": $(path_of "$parent")\"))"
 	(($(limit_of "$child") <= $(bytes 48M))) || fail "the child was given $(limit_of "$child")"
 	assert_limit "$parent" 48M
+	# It was killed under its own limit, or under that of its parent, which nobody governs.
+	wait_journal ".event == \"oom_kill\" and (.would_have_saved == \"a higher limit of an ancestor of $(path_of "$child")\"
+		or .would_have_saved == \"a target that governs $(path_of "$parent")\")"
 }
 
 @test "parents: a kill under the parent's limit names the parent as the limit's cgroup" {
@@ -30,7 +33,10 @@ load helpers
 	run ! workload "$child" touch --bytes 100M
 	wait_journal '.event == "oom_kill"'
 	assert_journal ".event == \"oom_kill\" and .limit_cgroup == \"$(path_of "$parent")\"
-		and .cgroup == \"$(path_of "$child")\""
+		and .cgroup == \"$(path_of "$child")\"
+		and .would_have_saved == \"a target that governs $(path_of "$parent")\""
+	wait_journal ".event == \"oom_exit\" and .limit_cgroup == \"$(path_of "$parent")\"
+		and .cgroup == \"$(path_of "$child")\" and .exit_status == 137"
 }
 
 # govern_both HARD: a child up to 256M in a parent up to HARD, both with a running cgbpf; sets CHILD and PARENT.

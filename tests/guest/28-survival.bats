@@ -60,7 +60,9 @@ status_of() {
 	done
 	lives "$WEB" touch --bytes 40M
 	wait "${hogs[@]}" || true
-	wait_journal '.event == "oom_kill" and .limit_cgroup == "/"' >/dev/null
+	wait_journal '.event == "oom_kill" and .limit_cgroup == "/"
+		and .would_have_saved == "more memory in the machine, or less use of it"' >/dev/null
+	wait_journal '.event == "oom_exit" and .limit_cgroup == "/" and .exit_status == 137' >/dev/null
 	assert_alive "$CGBPF_PID"
 	lives "$WEB" touch --bytes 40M
 	assert_kills "$WEB" 0
