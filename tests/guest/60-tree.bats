@@ -32,7 +32,7 @@ assert_as_before() {
 	assert_equal "$("$CGBPF" tree docker-path "$WORKER")" "${WORKER#"$CGROUP_ROOT"}"
 	"$CGBPF" tree remove -c "$TREE" --phase other
 	[[ -d $WORKER ]] || fail "another phase's was removed"
-	"$CGBPF" tree remove -c "$TREE" --phase build
+	"$CGBPF" tree remove --phase build
 	[[ ! -e $CGROUP_ROOT/cgbpf ]] || fail "left: $(find "$CGROUP_ROOT/cgbpf")"
 	assert_as_before
 }
@@ -133,6 +133,22 @@ assert_as_before() {
 	assert_equal "$("$CGBPF" tree show --json | jq -c 'map(.run_id) | sort')" '["r1","r3","r4"]'
 	"$CGBPF" tree remove -c "$TREE"
 	assert_as_before
+}
+
+@test "tree: of several projects, verify, compose and prune take the one that is named" {
+	local other
+	apply --project other
+	other=$PARENT1
+	apply
+	rmdir "$SERVICE1"
+	"$CGBPF" tree verify -c "$TREE" --project other --json | jq -e '.bad == 0'
+	printf 'services:\n  crs1:\n    image: none\n' >"$LIVE_DIR/template.yaml"
+	"$CGBPF" tree compose -c "$TREE" --template "$LIVE_DIR/template.yaml" --project other >"$LIVE_DIR/compose.yaml"
+	grep -qF "cgroup_parent: \"$other\"" "$LIVE_DIR/compose.yaml"
+	"$CGBPF" tree prune --older-than 0 --phase another
+	assert_equal "$("$CGBPF" tree show --json | jq length)" 2
+	"$CGBPF" tree prune --older-than 0 --project other --phase main
+	assert_equal "$("$CGBPF" tree show --json | jq -c 'map(.project)')" '["cgbpf"]'
 }
 
 # Each of its calls in turn fails; strace says in one run how many there are.
