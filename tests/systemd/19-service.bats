@@ -55,6 +55,15 @@ has_said() {
 	said | grep -q "$1"
 }
 
+times_said() {
+	said | grep -c "$1" || true
+}
+
+# has_said_again WORDS TIMES: more often than that?
+has_said_again() {
+	(($(times_said "$1") > $2))
+}
+
 has_ended_by() {
 	[[ $(of_unit ActiveState) == failed && $(of_unit Result) == "$1" ]]
 }
@@ -125,12 +134,32 @@ shorten_watchdog() {
 	assert_limit "$FOLDER" 24M
 }
 
-@test "service: systemd finds nothing wrong with the units, and in its sandbox retraining works" {
+@test "service: systemd finds nothing wrong with the units; in their sandboxes samples are written and a model is trained on them" {
+	local dropin=/etc/systemd/system/$UNIT.d/samples.conf none='the model is not used: .*soft_limit_linear.json: No such file'
+	local reloads seed state=/var/lib/cgbpf
+	install -D -m 644 scripts/dist/cgbpf-samples.conf "$dropin"
+	systemctl daemon-reload
 	assert_equal "$(systemd-analyze verify --man=no /etc/systemd/system/cgbpf*.{service,timer} 2>&1)" ""
-	mkdir -p /var/lib/cgbpf
-	: >/var/lib/cgbpf/samples.jsonl
+	printf '%s\n' "ml: { policy: linear, model_path: $state/soft_limit_linear.json }" 'samples: { interval: 100ms }' >>/etc/cgbpf/cgbpf.yaml
+	rm -rf "$state"
+	systemctl start "$UNIT"
+	assert_equal "$(times_said "$none")" 1 "times it was said"
+	wait_for "$DEADLINE" grep -qs '"kind":"interval"' "$state/samples.jsonl"
+	# What it would have gathered in an hour.
+	for seed in {1..10}; do
+		build/bench/loads bursty "$seed" 600 1000 governed
+	done | sort -st, -k4.11,4n >"$state/samples.jsonl"
+	reloads=$(times_said '^reloaded:')
 	systemctl start cgbpf-retrain.timer cgbpf-retrain.service
-	jq -e '.outcome == "kept"' /var/lib/cgbpf/history.jsonl
+	jq -se 'length == 1 and .[0].outcome == "replaced"' "$state/history.jsonl"
+	jq -e '.samples == "/var/lib/cgbpf/samples.jsonl" and .rows.used > 30' "$state/soft_limit_linear.metrics.json"
+	# Its end reloads the controller, which takes the model: only of one that it had does it say again that it is gone.
+	wait_for "$DEADLINE" has_said_again '^reloaded:' "$reloads"
+	rm "$state/soft_limit_linear.json"
+	systemctl reload "$UNIT"
+	wait_for "$DEADLINE" has_said_again "$none" 1
 	systemctl is-active --quiet cgbpf-retrain.timer
 	systemctl stop cgbpf-retrain.timer
+	rm "$dropin"
+	systemctl daemon-reload
 }
