@@ -112,6 +112,30 @@ has_reached() {
 	refused 1 'container x' env DOCKER_HOST=unix:///run/nobody.sock "$CGBPF" squeeze --yes --container x "${sizes[@]}"
 }
 
+# answered ANSWER: a drill on a terminal, where somebody types that; SHOWN is what was to be seen there.
+answered() {
+	local status=0
+	SHOWN=$(printf '%s\n' "$1" | timeout "$DEADLINE" script -qec "'$CGBPF' squeeze --cgroup '$XPATH' --from 64M --to 32M --step 32M --interval 0.1" \
+		/dev/null 3>&-) || status=$?
+	[[ $SHOWN == *"$XPATH: memory.max goes from 64.0 MiB down to 32.0 MiB in 2 limits"*'Go on? [y/N] '* ]] || fail "$SHOWN" || return
+	return "$status"
+}
+
+@test "squeeze asks on a terminal, and goes on at yes alone" {
+	local answer status
+	hold_memory "$X" 8M
+	for answer in n '' Y; do
+		status=0
+		answered "$answer" || status=$?
+		assert_equal "$status" 2 "exit status after '$answer': $SHOWN"
+		[[ $SHOWN == *'not agreed to, nothing was changed'* && $SHOWN != *'The kernel'* ]] || fail "$SHOWN"
+	done
+	assert_limit "$X" 200M
+	answered y || fail "$SHOWN"
+	[[ $SHOWN == *'The kernel killed nothing at 2 limits'* ]] || fail "$SHOWN"
+	assert_limit "$X" 200M
+}
+
 @test "a drill is refused beside a controller; a cgroup that vanishes ends it" {
 	local status=0 pid
 	write_config "$XPATH" 200M 300M
