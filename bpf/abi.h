@@ -141,6 +141,7 @@ struct cgbpf_io_event {
 struct cgbpf_task_event {
 	__u32 tid;
 	__u32 had_knobs; /* bit (1 << enum cgbpf_knob): it came with what the rule says */
+	__u32 threads_cnt; /* of the whole process, where that came; else 1 */
 };
 
 /* CGBPF_EVENT_CGROUP_NEW, _GONE. */

@@ -71,18 +71,23 @@ int BPF_PROG(on_rmdir, struct cgroup *cgroup)
 	return tell(cgroup->kn->id, CGBPF_EVENT_CGROUP_GONE, &stats->cgroup_gone_cnt);
 }
 
-static __always_inline int tell_task(__u64 cgroup_id, struct task_struct *task, __u32 had_knobs)
+static __always_inline int tell_task(__u64 cgroup_id, struct task_struct *task, __u32 had_knobs,
+				     __u32 threads_cnt)
 {
 	struct cgbpf_event event = {.kind = CGBPF_EVENT_TASK, .cgroup_id = cgroup_id};
 
 	event.kernel_ns = bpf_ktime_get_ns();
 	event.task.tid = task->pid;
 	event.task.had_knobs = had_knobs;
+	event.task.threads_cnt = threads_cnt;
 	return emit__note(&event);
 }
 
+/* Once for a whole process (THREADGROUP), with its leader, when all of its threads have moved:
+ * cgroup_attach_task() in kernel/cgroup/cgroup.c. */
 SEC("?tp_btf/cgroup_attach_task")
-int BPF_PROG(on_attach_task, struct cgroup *cgroup, const char *path, struct task_struct *task)
+int BPF_PROG(on_attach_task, struct cgroup *cgroup, const char *path, struct task_struct *task,
+	     bool threadgroup)
 {
 	struct cgbpf_rule *rule = state__rule(cgroup->kn->id);
 	__u32 had_knobs = 0;
@@ -94,7 +99,7 @@ int BPF_PROG(on_attach_task, struct cgroup *cgroup, const char *path, struct tas
 		had_knobs |= 1U << CGBPF_KNOB_NICE;
 	if (rule->knobs & 1U << CGBPF_KNOB_POLICY && task->policy == rule->policy)
 		had_knobs |= 1U << CGBPF_KNOB_POLICY;
-	tell_task(cgroup->kn->id, task, had_knobs);
+	tell_task(cgroup->kn->id, task, had_knobs, threadgroup ? task->signal->nr_threads : 1);
 	return 0;
 }
 
@@ -111,6 +116,6 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	if ((rule->knobs & 1U << CGBPF_KNOB_NICE && child->policy != SCHED_FIFO &&
 	     child->policy != SCHED_RR && child->static_prio != NICE_0_PRIO + rule->nice) ||
 	    (rule->knobs & 1U << CGBPF_KNOB_POLICY && child->policy != rule->policy))
-		tell_task(id, child, 0);
+		tell_task(id, child, 0, 1);
 	return 0;
 }

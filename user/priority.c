@@ -91,6 +91,14 @@ static struct task_rule rule_of(struct controller *controller, struct group *gro
 	};
 }
 
+static void warn_of_left(const struct task_rule *rule, size_t left_cnt)
+{
+	if (left_cnt)
+		log_warning("%s: %zu threads keep their %s: their originals find no room in the "
+			    "ledger, ignoring",
+			    rule->target, left_cnt, knob_name(rule->knob));
+}
+
 /* First what threads have themselves, then the record of the cgroup: it is what all others, and
  * those born later, go back to. */
 static int set_tasks(struct controller *controller, struct group *group, uint32_t knob,
@@ -114,10 +122,7 @@ static int set_tasks(struct controller *controller, struct group *group, uint32_
 	}
 	if (!err)
 		err = task__set_all(&rule, group->dir_fd, &left_cnt);
-	if (left_cnt)
-		log_warning("%s: %zu threads keep their %s: their originals find no room in the "
-			    "ledger, ignoring",
-			    group->target, left_cnt, knob_name(knob));
+	warn_of_left(&rule, left_cnt);
 	if (!err)
 		tell(controller, group, knob, rule.common, value, JOURNAL_GOVERNED, REASON_SOFT);
 	return err;
@@ -222,10 +227,23 @@ static void fit_task(struct controller *controller, struct group *group,
 		     const struct cgbpf_task_event *event, uint32_t knob, const char *value)
 {
 	struct task_rule rule = rule_of(controller, group, knob, value);
+	bool had = event->had_knobs & 1U << knob;
+	char now[TASK_VALUE_LEN];
+	size_t left_cnt;
 
-	if (event->had_knobs & 1U << knob)
+	if (had)
 		task__keep(&rule, event->tid);
-	task__set(&rule, event->tid);
+	if (event->threads_cnt <= 1) {
+		task__set(&rule, event->tid);
+		return;
+	}
+	if (task_read(event->tid, knob, now))
+		return; /* all of it is gone */
+	/* A leader that has the value by now and came without has it from us, while its cgroup was
+	 * gone through; then so may other threads, and it is not theirs to keep. */
+	task__set_process(&rule, event->tid, event->threads_cnt, had || strcmp(now, value) != 0,
+			  &left_cnt);
+	warn_of_left(&rule, left_cnt);
 }
 
 void priority__note(struct controller *controller, const struct cgbpf_event *event)

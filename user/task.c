@@ -194,6 +194,21 @@ int task__set_all(const struct task_rule *rule, int dir_fd, size_t *ret_left_cnt
 	return err;
 }
 
+int task__set_process(const struct task_rule *rule, uint32_t pid, uint32_t most_cnt, bool with_keep,
+		      size_t *ret_left_cnt)
+{
+	struct all keep = {rule, task__keep, 0}, set = {rule, task__set, 0};
+	int err = with_keep ? task__each_of(pid, most_cnt, change_one, &keep) : 0;
+
+	/* Where some end meanwhile, the folder's places shift, and one is passed over. */
+	for (int round = 0; round < ROUNDS && !err; round++) {
+		set.left_cnt = 0;
+		err = task__each_of(pid, most_cnt, change_one, &set);
+	}
+	*ret_left_cnt = set.left_cnt;
+	return err;
+}
+
 struct undo {
 	const struct apply *apply;
 	uint32_t knob;

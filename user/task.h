@@ -45,9 +45,15 @@ int task__keep_all(const struct task_rule *rule, int dir_fd);
 /* Every thread of the cgroup. *RET_LEFT_CNT: for how many there was no room. */
 int task__set_all(const struct task_rule *rule, int dir_fd, size_t *ret_left_cnt);
 
+/* Every thread of a process, as task__each_of, with what they have kept first where WITH_KEEP. */
+int task__set_process(const struct task_rule *rule, uint32_t pid, uint32_t most_cnt, bool with_keep,
+		      size_t *ret_left_cnt);
+
 /* task_threads.c; a return other than 0 ends the walk with it. */
 typedef int (*task_visit)(void *context, uint32_t tid);
 int task__each(int dir_fd, task_visit visit, void *context);
+/* Of a process, the MOST_CNT oldest: one that makes threads on and on keeps nobody. */
+int task__each_of(uint32_t pid, uint32_t most_cnt, task_visit visit, void *context);
 /* Also of the cgroups below, but for those that have a record of KNOB themselves. */
 int task__each_below(const struct apply *apply, int dir_fd, uint32_t knob, task_visit visit,
 		     void *context);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Owns the ways through threads: of a cgroup, of those below it, and of the ledger. It never
  * changes one. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -48,6 +49,28 @@ int task__each(int dir_fd, task_visit visit, void *context)
 	for (size_t i = 0; i < cnt && !err; i++)
 		err = visit(context, tids[i]);
 	free(tids);
+	return err;
+}
+
+int task__each_of(uint32_t pid, uint32_t most_cnt, task_visit visit, void *context)
+{
+	const struct dirent *entry;
+	char path[32];
+	uint32_t cnt = 0;
+	int err = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%u/task", pid);
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while (!err && cnt < most_cnt && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		cnt++;
+		err = visit(context, (uint32_t)strtoul(entry->d_name, NULL, 10));
+	}
+	closedir(dir);
 	return err;
 }
 

@@ -36,12 +36,38 @@ has_weight() {
 	[[ $(<"$1/cpu.weight") == "$2" ]]
 }
 
+# crew: a process of four threads outside, of which the second and the third have values of their own; sets CREW.
+crew() {
+	local tids
+	build/lab/cpu-burner --threads 3 --busy-ms 1 --idle-ms 1000000 >/dev/null 3>&- &
+	CREW=$!
+	wait_for "$DEADLINE" has_tasks "$CREW" 4
+	tids=("/proc/$CREW/task"/*)
+	renice -n 7 -p "${tids[1]##*/}" >/dev/null
+	renice -n -5 -p "${tids[2]##*/}" >/dev/null
+	chrt -b -p 0 "${tids[2]##*/}"
+}
+
+has_tasks() {
+	local tids=("/proc/$1/task"/*)
+	((${#tids[@]} == $2))
+}
+
+# Nice value and class of each thread, the oldest first.
+values_of() {
+	ps -L -o ni=,cls= -p "$1" | xargs
+}
+
+has_values() {
+	[[ $(values_of "$1") == "$2" ]]
+}
+
 cgroup_of() {
 	sed -n 's/^0:://p' "/proc/$1/cgroup"
 }
 
 # bats test_tags=core
-@test "priority: weight, nice and policy of all tasks, also of those that come later; and back" {
+@test "priority: weight, nice and policy of all tasks, also of those that come later, with every thread; and back" {
 	local cgroup early late polite
 	cgroup=$(make_cgroup job)
 	sleeper "$cgroup" && early=$SLEEPER
@@ -52,9 +78,13 @@ cgroup_of() {
 	chrt -p "$early" | grep -q SCHED_BATCH
 	sleeper "$cgroup" && late=$SLEEPER
 	wait_for "$DEADLINE" has_nice "$late" -5
+	crew
+	echo "$CREW" >"$cgroup/cgroup.procs"
+	wait_for "$DEADLINE" has_values "$CREW" "-5 B -5 B -5 B -5 B" || fail "its threads: $(values_of "$CREW")"
 	stop_cgbpf TERM
 	assert_equal "$(<"$cgroup/cpu.weight") $(nice_of "$early") $(nice_of "$polite")" "100 0 7" "at the end"
 	chrt -p "$early" | grep -q SCHED_OTHER
+	assert_equal "$(values_of "$CREW")" "0 TS 7 TS -5 B 0 TS" "threads that came later, at the end"
 	kill "$early" "$late" "$polite"
 }
 
