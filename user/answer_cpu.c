@@ -118,13 +118,6 @@ static uint64_t raise_ancestor(struct answerer *answerer, const struct cgbpf_eve
 	return group_cpu__amount(ancestor->cpu);
 }
 
-/* Above soft the target controller moves the quota, step by step on the main thread. */
-static bool is_left_to_target(const struct answerer *answerer, const struct group_cpu *cpu)
-{
-	return answerer->advisor->kind == POLICY_TARGET && cpu->advise &&
-	       group_cpu__amount(cpu) > cpu->rule.soft;
-}
-
 /* What the model says it needs, where that is more than it has; else 0. */
 static uint64_t suggested(const struct answerer *answerer, const struct group_cpu *cpu,
 			  struct advice *ret_advice)
@@ -156,14 +149,15 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 	    !is_about_ours(group->cpu, &event->cpu))
 		return;
 	seen.amount = group_cpu__amount(group->cpu);
-	if (is_left_to_target(answerer, group->cpu))
-		return;
+	seen.is_target = answerer->advisor->kind == POLICY_TARGET && group->cpu->advise;
 	seen.suggested = suggested(answerer, group->cpu, &action.advice);
 	decide_cpu_raise(&group->cpu->rule, &seen, &plan);
 	if (plan.wanted > seen.ancestor) {
 		seen.ancestor = raise_ancestor(answerer, event);
 		decide_cpu_raise(&group->cpu->rule, &seen, &plan);
 	}
+	if (plan.reason == REASON_TARGET)
+		return; /* raised on the main thread, where the ratio asks for it */
 	action.times.received_ns = since(event, received_ns);
 	action.times.decided_ns = since(event, apply_now_ns());
 	carry_out(answerer, group, event, &plan, &action);

@@ -41,6 +41,10 @@ void decide_cpu_raise(const struct cpu_rule *rule, const struct cpu_observation 
 		plan.reason = REASON_PARENT_BINDS;
 		goto out;
 	}
+	if (seen->is_target && seen->amount > rule->soft) {
+		plan.reason = REASON_TARGET;
+		goto out;
+	}
 	plan.is_raise = true;
 	plan.amount = wanted;
 out:

@@ -20,6 +20,7 @@ struct cpu_observation {
 	uint64_t ancestor; /* the least that an ancestor has; UINT64_MAX: none has a limit */
 	uint64_t suggested; /* what the policy's model says it needs; 0: it says nothing */
 	bool is_by_ancestor; /* the ancestor's quota is used up, not its own */
+	bool is_target; /* above soft the target controller raises it, in steps of its own */
 };
 
 struct cpu_plan {
@@ -33,7 +34,7 @@ struct cpu_plan {
 struct cpu_rule decide_cpu_rule(uint64_t soft, uint64_t hard, uint64_t step, uint64_t found);
 
 /* It was throttled: as far as is suggested where that is more than now, else by a step; never past
- * hard. */
+ * hard. REASON_TARGET: nothing keeps the target controller from raising it. */
 void decide_cpu_raise(const struct cpu_rule *rule, const struct cpu_observation *seen,
 		      struct cpu_plan *ret_plan);
 

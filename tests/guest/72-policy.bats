@@ -7,24 +7,24 @@ bats_require_minimum_version 1.5.0
 load faults
 
 setup() {
-	JOB=$(make_cgroup job)
+	JOB=$(make_cgroup up/job)
 	MODEL=$LIVE_DIR/model.json
 	SAMPLES=$LIVE_DIR/samples.jsonl
-	LOAD=''
+	LOAD='' BURNER=''
 }
 
 teardown() {
-	[[ -z $LOAD ]] || kill -KILL "$LOAD" 2>/dev/null || true
+	[[ -z $LOAD$BURNER ]] || kill -KILL $LOAD $BURNER 2>/dev/null || true
 	end_test
 }
 
-# policy_config POLICY
+# policy_config POLICY [HARD]
 policy_config() {
 	write_targets "ml: { policy: $1, model_path: $MODEL }
 samples: { interval: 100ms }" <<-END
 		  - name: job
 		    cgroup: "$(path_of "$JOB")"
-		    cpu: { soft: 0.1, hard: 1.5, step: 0.1, return_after: 200ms }
+		    cpu: { soft: 0.1, hard: ${2:-1.5}, step: 0.1, return_after: 200ms }
 	END
 }
 
@@ -38,6 +38,11 @@ start_load() {
 			read -rt "0.$((RANDOM % 7 + 2))" <> <(:) || :
 		done' 3>&- 2>/dev/null &
 	LOAD=$!
+}
+
+burn() {
+	"${IN_CGROUP[@]}" "$JOB" bash -c 'while :; do :; done' 3>&- &
+	BURNER=$!
 }
 
 # Of lines in which it was throttled there must be enough: those before them are what a model learns from.
@@ -135,22 +140,27 @@ assert_figures() {
 		fail "$(cat "$LIVE_DIR/said")"
 }
 
-@test "a missing model is said once, and the fixed step does its work; the target controller holds its ratio" {
-	local burner
+@test "a missing model is said once, and the fixed step does its work; the target controller raises, tells what binds, returns" {
 	policy_config linear
 	start_cgbpf -c "$CONFIG"
 	assert_said 'the model is not used: .*model.json: No such file'
 	start_load
 	wait_journal '.event == "soft_limit_raised" and .knob == "cpu.max" and .reason == "throttled"'
 	assert_equal "$(times_said 'the model is not used')" 1 "times it was said"
-	policy_config target
+	policy_config target 2
 	reload 1
-	"${IN_CGROUP[@]}" "$JOB" bash -c 'while :; do :; done' 3>&- &
-	burner=$!
+	burn
 	wait_journal '.event == "soft_limit_raised" and .reason == "target"'
-	kill -KILL "$burner"
-	kill -KILL "$LOAD"
+	echo 5000 >"${JOB%/*}/cpu.max"
+	wait_journal '.event == "not_raised" and .reason == "parent_binds"'
+	kill -KILL "$BURNER" "$LOAD"
+	echo max >"${JOB%/*}/cpu.max"
 	wait_journal '.event == "limit_returned" and .reason == "target"'
+	policy_config target 0.2
+	reload 2
+	burn
+	wait_journal '.event == "hard_limit_reached" and .new == "20000 100000"'
+	kill -KILL "$BURNER"
 	stop_cgbpf TERM
 }
 

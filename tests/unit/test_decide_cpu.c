@@ -30,7 +30,8 @@ static struct cpu_plan plan_for(struct cpu_observation seen)
 
 PROMISE(a_throttle_is_answered_by_a_step)
 {
-	struct cpu_plan plan = plan_for((struct cpu_observation){500000, NONE, 0, false});
+	struct cpu_plan plan =
+		plan_for((struct cpu_observation){.amount = 500000, .ancestor = NONE});
 
 	assert_true(plan.is_raise);
 	assert_int_equal(plan.amount, 750000);
@@ -39,44 +40,77 @@ PROMISE(a_throttle_is_answered_by_a_step)
 
 PROMISE(a_model_that_asks_for_more_than_now_is_heard_and_one_that_asks_for_less_is_not)
 {
-	struct cpu_plan plan = plan_for((struct cpu_observation){500000, NONE, 1300000, false});
+	struct cpu_plan plan = plan_for(
+		(struct cpu_observation){.amount = 500000, .ancestor = NONE, .suggested = 1300000});
 
 	assert_int_equal(plan.amount, 1300000);
 	assert_int_equal(plan.reason, REASON_SUGGESTED);
-	plan = plan_for((struct cpu_observation){500000, NONE, 600000, false});
+	plan = plan_for(
+		(struct cpu_observation){.amount = 500000, .ancestor = NONE, .suggested = 600000});
 	assert_int_equal(plan.amount, 600000);
-	plan = plan_for((struct cpu_observation){500000, NONE, 400000, false});
+	plan = plan_for(
+		(struct cpu_observation){.amount = 500000, .ancestor = NONE, .suggested = 400000});
 	assert_int_equal(plan.amount, 750000);
 	assert_int_equal(plan.reason, REASON_THROTTLED);
 }
 
 PROMISE(hard_is_never_passed_and_reported_when_reached)
 {
-	struct cpu_plan plan = plan_for((struct cpu_observation){1900000, NONE, NONE - 1, false});
+	struct cpu_plan plan = plan_for((struct cpu_observation){
+		.amount = 1900000, .ancestor = NONE, .suggested = NONE - 1});
 
 	assert_int_equal(plan.amount, 2000000);
-	plan = plan_for((struct cpu_observation){2000000, NONE, 5000000, false});
+	plan = plan_for((struct cpu_observation){
+		.amount = 2000000, .ancestor = NONE, .suggested = 5000000});
 	assert_false(plan.is_raise);
 	assert_int_equal(plan.amount, 2000000);
 	assert_int_equal(plan.reason, REASON_HARD_LIMIT);
-	plan = plan_for((struct cpu_observation){3000000, NONE, 0, false});
+	plan = plan_for((struct cpu_observation){.amount = 3000000, .ancestor = NONE});
 	assert_false(plan.is_raise);
 	assert_int_equal(plan.amount, 3000000);
 }
 
 PROMISE(no_raise_helps_beyond_an_ancestors_quota)
 {
-	struct cpu_plan plan = plan_for((struct cpu_observation){500000, 600000, 0, false});
+	struct cpu_plan plan =
+		plan_for((struct cpu_observation){.amount = 500000, .ancestor = 600000});
 
 	assert_true(plan.is_raise);
 	assert_int_equal(plan.amount, 600000);
 	assert_int_equal(plan.wanted, 750000);
-	plan = plan_for((struct cpu_observation){600000, 600000, 0, false});
+	plan = plan_for((struct cpu_observation){.amount = 600000, .ancestor = 600000});
 	assert_false(plan.is_raise);
 	assert_int_equal(plan.reason, REASON_PARENT_BINDS);
-	plan = plan_for((struct cpu_observation){500000, NONE, 0, true});
+	plan = plan_for((struct cpu_observation){
+		.amount = 500000, .ancestor = NONE, .is_by_ancestor = true});
 	assert_false(plan.is_raise);
 	assert_int_equal(plan.reason, REASON_PARENT_BINDS);
+}
+
+PROMISE(above_soft_the_target_controller_raises_and_what_keeps_it_is_told_all_the_same)
+{
+	static const struct {
+		struct cpu_observation seen;
+		enum reason reason;
+	} rows[] = {
+		{{.amount = 500000, .ancestor = NONE}, REASON_THROTTLED},
+		{{.amount = 600000, .ancestor = NONE}, REASON_TARGET},
+		{{.amount = 600000, .ancestor = 700000}, REASON_TARGET},
+		{{.amount = 600000, .ancestor = 600000}, REASON_PARENT_BINDS},
+		{{.amount = 600000, .ancestor = NONE, .is_by_ancestor = true}, REASON_PARENT_BINDS},
+		{{.amount = 2000000, .ancestor = NONE}, REASON_HARD_LIMIT},
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct cpu_observation seen = rows[i].seen;
+		struct cpu_plan plan;
+
+		seen.is_target = true;
+		plan = plan_for(seen);
+		assert_int_equal(plan.reason, rows[i].reason);
+		assert_int_equal(plan.is_raise, rows[i].reason == REASON_THROTTLED);
+		assert_true(plan.is_raise || plan.amount == seen.amount);
+	}
 }
 
 PROMISE(what_is_not_used_goes_back_by_steps_and_never_under_soft)
@@ -101,8 +135,9 @@ PROMISE(any_series_of_throttles_and_quiet_ends_between_soft_and_hard)
 	srand(1);
 	for (int i = 0; i < 100000; i++) {
 		if (rand() % 2)
-			amount = plan_for((struct cpu_observation){amount, NONE, rand() % 4000000,
-								   false})
+			amount = plan_for((struct cpu_observation){.amount = amount,
+								   .ancestor = NONE,
+								   .suggested = rand() % 4000000})
 					 .amount;
 		else
 			amount = decide_cpu_return(&rule, amount, rand() % 2500000);
@@ -193,6 +228,8 @@ int main(void)
 			a_model_that_asks_for_more_than_now_is_heard_and_one_that_asks_for_less_is_not),
 		cmocka_unit_test(hard_is_never_passed_and_reported_when_reached),
 		cmocka_unit_test(no_raise_helps_beyond_an_ancestors_quota),
+		cmocka_unit_test(
+			above_soft_the_target_controller_raises_and_what_keeps_it_is_told_all_the_same),
 		cmocka_unit_test(what_is_not_used_goes_back_by_steps_and_never_under_soft),
 		cmocka_unit_test(any_series_of_throttles_and_quiet_ends_between_soft_and_hard),
 		cmocka_unit_test(what_the_configuration_leaves_out_is_as_found_and_twice_that),
