@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-/* The ratio that is held, and how far above it counts as too much. */
+/* The ratio that is meant, and how many times as much is too much: up to there nothing is given. */
 #define RATIO_TARGET 0.05
 #define RATIO_SLACK 3.0
 /* A shrink must be worth it, and is never more than this at once. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The target controller: a quota that keeps the ratio of throttled periods near a target, after
- * Autothrottle (NSDI 2024). Pure: no files, no clock; its memory is the caller's.
+ * The target controller, after Autothrottle (NSDI 2024): a quota that rises while the ratio of
+ * throttled periods is far above a target, and falls to what is used. Pure: no files, no clock; its
+ * memory is the caller's.
  */
 #ifndef CGBPF_DECIDE_TARGET_H
 #define CGBPF_DECIDE_TARGET_H

@@ -13,7 +13,7 @@
 enum policy_kind {
 	POLICY_HEURISTIC = 1, /* the fixed step */
 	POLICY_LINEAR = 2, /* the model */
-	POLICY_TARGET = 3, /* a throttle ratio to hold: see decide_target.h */
+	POLICY_TARGET = 3, /* by throttle ratio: see decide_target.h */
 };
 
 /* What was seen of a cgroup over a while that ends now. */
