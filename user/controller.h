@@ -164,9 +164,12 @@ void io__govern(struct controller *controller, struct group *group,
 void io__fit(struct controller *controller, struct group *group,
 	     const struct target_config *target);
 void io__forget(struct controller *controller, const struct group *group);
-/* Writes RATES. -EAGAIN: somebody else's line stands; IS_ANSWER: it is written all the same. */
-int io__set(struct controller *controller, struct group *group, const uint64_t rates[IO_KINDS],
-	    bool is_answer);
+/* Writes RATES over whatever stands. */
+int io__set(struct controller *controller, struct group *group, const uint64_t rates[IO_KINDS]);
+/* The same in the place of FROM. -EAGAIN: a raise came in between, or somebody else's line stands;
+ * nothing was changed. */
+int io__move(struct controller *controller, struct group *group, const uint64_t from[IO_KINDS],
+	     const uint64_t to[IO_KINDS]);
 void io__tell(struct controller *controller, const struct group *group, enum journal_event event,
 	      enum io_kind kind, uint64_t old_rate, uint64_t new_rate, enum reason reason);
 void io__note(struct controller *controller, const struct cgbpf_event *event);

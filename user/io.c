@@ -28,23 +28,47 @@ static void standing_of(const struct group_io *io, uint64_t ret_rates[IO_KINDS])
 		ret_rates[kind] = io->rates[kind].standing;
 }
 
-int io__set(struct controller *controller, struct group *group, const uint64_t rates[IO_KINDS],
-	    bool is_answer)
+/* A dry run has changed nothing. */
+static void take(const struct controller *controller, struct group_io *io,
+		 const uint64_t rates[IO_KINDS])
+{
+	for (int kind = 0; kind < IO_KINDS && !controller->apply.is_dry_run; kind++)
+		io->rates[kind].standing = rates[kind];
+}
+
+int io__set(struct controller *controller, struct group *group, const uint64_t rates[IO_KINDS])
+{
+	struct cgbpf_ledger_key key = key_of(group);
+	char line[CGBPF_VALUE_LEN];
+	int err;
+
+	pthread_mutex_lock(&controller->groups.lock);
+	io_format(group->io->device, rates, line, sizeof(line));
+	err = apply__set(&controller->apply, &key, group->io->fd, line, NULL);
+	if (!err)
+		take(controller, group->io, rates);
+	pthread_mutex_unlock(&controller->groups.lock);
+	return err;
+}
+
+int io__move(struct controller *controller, struct group *group, const uint64_t from[IO_KINDS],
+	     const uint64_t to[IO_KINDS])
 {
 	char line[CGBPF_VALUE_LEN], ours[CGBPF_VALUE_LEN];
 	struct cgbpf_ledger_key key = key_of(group);
 	uint64_t standing[IO_KINDS];
-	int err;
+	int err = -EAGAIN;
 
+	io_format(group->io->device, from, ours, sizeof(ours));
+	io_format(group->io->device, to, line, sizeof(line));
 	pthread_mutex_lock(&controller->groups.lock);
 	standing_of(group->io, standing);
-	io_format(group->io->device, standing, ours, sizeof(ours));
-	io_format(group->io->device, rates, line, sizeof(line));
-	err = is_answer ? apply__set(&controller->apply, &key, group->io->fd, line, NULL)
-			: apply__replace(&controller->apply, &key, group->io->fd, ours, line, NULL);
-	/* A dry run has changed nothing. */
-	for (int kind = 0; kind < IO_KINDS && !err && !controller->apply.is_dry_run; kind++)
-		group->io->rates[kind].standing = rates[kind];
+	if (memcmp(standing, from, sizeof(standing)) == 0)
+		err = apply__replace(&controller->apply, &key, group->io->fd, ours, line, NULL);
+	for (int kind = 0; kind < IO_KINDS && !err; kind++)
+		group->io->rates[kind].is_hard_said &= from[kind] == to[kind];
+	if (!err)
+		take(controller, group->io, to);
 	pthread_mutex_unlock(&controller->groups.lock);
 	return err;
 }
@@ -97,7 +121,7 @@ static int settle(struct controller *controller, struct group *group, const bool
 		else if (rate->is_governed && after[kind] > rate->rule.hard)
 			after[kind] = rate->rule.hard;
 	}
-	err = memcmp(before, after, sizeof(after)) ? io__set(controller, group, after, true) : 0;
+	err = memcmp(before, after, sizeof(after)) ? io__set(controller, group, after) : 0;
 	/* Which directions have reached hard is another matter now. */
 	if (!err)
 		err = govern__set_rule(controller, group);

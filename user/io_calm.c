@@ -103,12 +103,11 @@ static void consider(struct controller *controller, struct group *group)
 	}
 	io->looked_ns = now_ns;
 	pthread_mutex_unlock(&controller->groups.lock);
-	if (!is_changed || io__set(controller, group, after, false))
-		return; /* or gone */
+	if (!is_changed || io__move(controller, group, before, after))
+		return; /* gone, or another time */
 	for (int kind = 0; kind < IO_KINDS; kind++) {
 		if (before[kind] == after[kind])
 			continue;
-		io->rates[kind].is_hard_said = false;
 		controller->summary.returned_cnt++;
 		io__tell(controller, group, JOURNAL_LIMIT_RETURNED, kind, before[kind], after[kind],
 			 REASON_CALM);

@@ -108,7 +108,7 @@ static void reassert(struct controller *controller, struct group *group,
 		rates[kind] = group->io->rates[kind].is_governed ? written->standing[kind]
 								 : written->theirs[kind];
 	apply__amend_knob(&controller->apply, &written->key, written->original);
-	io__set(controller, group, rates, true);
+	io__set(controller, group, rates);
 }
 
 void io__foreign(struct controller *controller, struct group *group,
