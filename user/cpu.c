@@ -54,70 +54,60 @@ static char *standing_text(const struct group_cpu *cpu, char *buf, size_t len)
 	return buf;
 }
 
-/* Brings the burst to what is configured, and in any case to MOST_US, above which the kernel
- * refuses. Kernels before 5.14 have none. */
-static int fit_burst(struct controller *controller, struct group *group, uint64_t most_us)
-{
-	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_CPU_MAX_BURST, 0);
-	const struct group_cpu *cpu = group->cpu;
-	char found[CGBPF_VALUE_LEN], value[24];
-	struct cgbpf_ledger_entry entry;
-	uint64_t found_us, next_us;
-	int fd, err = knob__read(group->dir_fd, &key, found, sizeof(found));
-
-	if (err || units_parse_limit(found, &found_us))
-		return cgfs_is_gone(err) ? 0 : err;
-	if (cpu->has_burst)
-		next_us = cpu->burst_ppm * cpu->standing.period_us / PPM;
-	else if (ledger__get(controller->apply.ledger_fd, &key, &entry) ||
-		 units_parse_limit(entry.original, &next_us))
-		next_us = found_us;
-	next_us = next_us < most_us ? next_us : most_us;
-	if (next_us == found_us)
-		return 0;
-	snprintf(value, sizeof(value), "%" PRIu64, next_us);
-	err = knob__open(group->dir_fd, key.knob, &fd);
-	if (err)
-		return err;
-	err = apply__remember_knob(&controller->apply, &key, found, group->target);
-	if (!err)
-		err = apply__set(&controller->apply, &key, fd, value, NULL);
-	close(fd);
-	return err;
-}
-
 /* Whether what we last wrote or found is no longer what stands. */
 static bool is_theirs(struct controller *controller, const struct group *group,
 		      const struct cgbpf_ledger_key *key)
 {
 	char ours[TEXT_LEN], standing[CGBPF_VALUE_LEN];
 
+	if (controller->apply.is_dry_run)
+		return false;
 	standing_text(group->cpu, ours, sizeof(ours));
-	return !controller->apply.is_dry_run &&
-	       !knob__read_fd(group->cpu->fd, key, standing, sizeof(standing)) &&
-	       strcmp(standing, ours) != 0;
+	return cpu_burst__is_theirs(group) ||
+	       (!knob__read_fd(group->cpu->fd, key, standing, sizeof(standing)) &&
+		strcmp(standing, ours) != 0);
 }
 
-int cpu__set(struct controller *controller, struct group *group, uint64_t amount, bool is_answer)
+/* Burst down before quota down: the kernel takes no burst above the quota. The lock is kept for as
+ * long as the kernel's handler takes; nothing here reclaims. */
+static int write_locked(struct controller *controller, struct group *group, uint64_t amount)
 {
 	struct cgbpf_ledger_key key = group__key(group, cpu_knob(group->cpu), 0);
 	struct group_cpu *cpu = group->cpu;
 	char value[TEXT_LEN];
 	int err = 0;
 
-	/* Burst down before quota down: the kernel takes no burst above the quota. The lock is kept
-	 * for as long as the kernel's handler takes; nothing here reclaims. */
-	pthread_mutex_lock(&controller->groups.lock);
-	if (!is_answer && is_theirs(controller, group, &key))
-		err = -EAGAIN;
-	if (!err && cpu->mode == CPU_MODE_QUOTA && amount < group_cpu__amount(cpu))
-		err = fit_burst(controller, group, quota_for(amount, cpu->standing.period_us));
+	if (cpu->mode == CPU_MODE_QUOTA && amount < group_cpu__amount(cpu))
+		err = cpu_burst__fit(controller, group, quota_for(amount, cpu->standing.period_us));
 	cpu_format(cpu, amount, value, sizeof(value));
 	if (!err)
 		err = apply__set(&controller->apply, &key, cpu->fd, value, NULL);
 	/* A dry run has changed nothing. */
 	if (!err && !controller->apply.is_dry_run)
 		cpu_parse(cpu, value);
+	return err;
+}
+
+int cpu__set(struct controller *controller, struct group *group, uint64_t amount)
+{
+	int err;
+
+	pthread_mutex_lock(&controller->groups.lock);
+	err = write_locked(controller, group, amount);
+	pthread_mutex_unlock(&controller->groups.lock);
+	return err;
+}
+
+int cpu__move(struct controller *controller, struct group *group, uint64_t from, uint64_t to)
+{
+	struct cgbpf_ledger_key key = group__key(group, cpu_knob(group->cpu), 0);
+	int err = -EAGAIN;
+
+	pthread_mutex_lock(&controller->groups.lock);
+	if (group_cpu__amount(group->cpu) == from && !is_theirs(controller, group, &key))
+		err = write_locked(controller, group, to);
+	if (!err)
+		group->cpu->is_hard_said = false;
 	pthread_mutex_unlock(&controller->groups.lock);
 	return err;
 }
@@ -138,11 +128,12 @@ static int begin(struct controller *controller, struct group *group)
 	char old[TEXT_LEN], new[TEXT_LEN];
 	int err = 0;
 
+	cpu_burst__find(group);
 	standing_text(cpu, old, sizeof(old));
 	if (group_cpu__amount(cpu) != cpu->rule.soft)
-		err = cpu__set(controller, group, cpu->rule.soft, true);
+		err = cpu__set(controller, group, cpu->rule.soft);
 	if (!err && cpu->has_burst)
-		err = fit_burst(controller, group, cpu->standing.quota_us);
+		err = cpu_burst__fit(controller, group, cpu->standing.quota_us);
 	if (err)
 		return err;
 	record.old_text = old;
@@ -334,11 +325,11 @@ static void change(struct controller *controller, struct group *group,
 	else if (amount > cpu->rule.hard)
 		next = cpu->rule.hard;
 	if (next != amount)
-		err = cpu__set(controller, group, next, true);
+		err = cpu__set(controller, group, next);
 	/* Where it is no longer configured, as it was before us. */
 	if (!err && (had_burst || cpu->has_burst)) {
 		pthread_mutex_lock(&controller->groups.lock);
-		fit_burst(controller, group, cpu->standing.quota_us);
+		cpu_burst__fit(controller, group, cpu->standing.quota_us);
 		pthread_mutex_unlock(&controller->groups.lock);
 	}
 	if (err || next == amount)

@@ -18,11 +18,24 @@ char *cpu_format(const struct group_cpu *cpu, uint64_t amount, char *buf, size_t
 struct journal_record cpu_about(const struct group *group, enum journal_event event);
 /* Soft and hard become what the period that stands can hold: quotas are whole microseconds. */
 void cpu_fit_rule(struct group_cpu *cpu);
-/*
- * Writes AMOUNT, up or down, burst first where it has to be. Takes the groups' lock. -EAGAIN:
- * somebody else's value stands; IS_ANSWER: it is written all the same.
- */
-int cpu__set(struct controller *controller, struct group *group, uint64_t amount, bool is_answer);
+/* Writes AMOUNT over whatever stands, up or down, burst first where it has to be. Takes the groups'
+ * lock. */
+int cpu__set(struct controller *controller, struct group *group, uint64_t amount);
+/* The same in the place of FROM. -EAGAIN: a raise came in between, or somebody else's value stands;
+ * nothing was changed. */
+int cpu__move(struct controller *controller, struct group *group, uint64_t from, uint64_t to);
+
+/* cpu_burst.c: cpu.max.burst, in mode quota. */
+/* What it finds is what stands, and no news. */
+void cpu_burst__find(struct group *group);
+/* Brings it to what is configured, and in any case to MOST_US, above which the kernel refuses a
+ * quota. Under the groups' lock. */
+int cpu_burst__fit(struct controller *controller, struct group *group, uint64_t most_us);
+/* Whether what we last wrote or found is no longer what stands. */
+bool cpu_burst__is_theirs(const struct group *group);
+/* Somebody else wrote it, or may have (EVENT NULL). */
+void cpu_burst__foreign(struct controller *controller, struct group *group,
+			const struct cgbpf_event *event);
 
 /* cpu_advise.c */
 /* Judges what was applied, moves what the target controller moves. True: that policy alone lowers

@@ -90,7 +90,7 @@ static void step(struct controller *controller, struct group *group)
 		return;
 	record = cpu_about(group, to > amount ? JOURNAL_SOFT_LIMIT_RAISED : JOURNAL_LIMIT_RETURNED);
 	record.old_text = cpu_format(cpu, amount, old, sizeof(old));
-	if (cpu__set(controller, group, to, false))
+	if (cpu__move(controller, group, amount, to))
 		return; /* gone, or another time */
 	record.new_text = cpu_format(cpu, to, new, sizeof(new));
 	if (to > amount)

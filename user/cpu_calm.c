@@ -34,13 +34,14 @@ void cpu__note(struct controller *controller, const struct cgbpf_event *event)
 	report(controller, &record);
 }
 
-static void give_back(struct controller *controller, struct group *group, uint64_t to)
+static void give_back(struct controller *controller, struct group *group, uint64_t from,
+		      uint64_t to)
 {
 	struct journal_record record = cpu_about(group, JOURNAL_LIMIT_RETURNED);
 	char old[48], new[48];
 
-	record.old_text = cpu_format(group->cpu, group_cpu__amount(group->cpu), old, sizeof(old));
-	if (cpu__set(controller, group, to, false))
+	record.old_text = cpu_format(group->cpu, from, old, sizeof(old));
+	if (cpu__move(controller, group, from, to))
 		return; /* gone, or another time */
 	record.new_text = cpu_format(group->cpu, to, new, sizeof(new));
 	controller->summary.returned_cnt++;
@@ -73,7 +74,7 @@ static void consider(struct controller *controller, struct group *group)
 	cpu->looked_ns = now_ns;
 	pthread_mutex_unlock(&controller->groups.lock);
 	if (is_due)
-		give_back(controller, group, to);
+		give_back(controller, group, amount, to);
 }
 
 size_t cpu__tick(struct controller *controller)

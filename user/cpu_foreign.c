@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Answers somebody else's write of cpu.max or cpu.weight as its target says. It never fights. */
+/* Answers somebody else's write of cpu.max or cpu.weight as its target says (of cpu.max.burst: see
+ * cpu_burst). It never fights. */
 #include <string.h>
 
 #include "user/cgfs.h"
@@ -60,20 +61,11 @@ static void reassert(struct controller *controller, struct group *group,
 	cpu_parse(group->cpu, value);
 	cpu_fit_rule(group->cpu);
 	pthread_mutex_unlock(&controller->groups.lock);
-	cpu__set(controller, group, ours, true);
+	cpu__set(controller, group, ours);
 }
 
-/* Another burst than ours is obeyed: it is no limit that is governed. */
-static void take_burst(struct controller *controller, struct group *group)
-{
-	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_CPU_MAX_BURST, 0);
-
-	group->cpu->has_burst = false;
-	apply__forget_knob(&controller->apply, &key);
-}
-
-void cpu__foreign(struct controller *controller, struct group *group,
-		  const struct cgbpf_event *event)
+static void answer_limit(struct controller *controller, struct group *group,
+			 const struct cgbpf_event *event)
 {
 	struct cgbpf_ledger_key key = group__key(group, cpu_knob(group->cpu), 0);
 	struct journal_record record = cpu_about(group, JOURNAL_FOREIGN_WRITE);
@@ -82,12 +74,6 @@ void cpu__foreign(struct controller *controller, struct group *group,
 	struct foreign_answer answer;
 	int err;
 
-	if (cpu->is_stopped || controller->apply.is_dry_run)
-		return;
-	if (event && event->write.knob == CGBPF_KNOB_CPU_MAX_BURST) {
-		take_burst(controller, group);
-		return;
-	}
 	pthread_mutex_lock(&controller->groups.lock);
 	cpu_format(cpu, group_cpu__amount(cpu), ours, sizeof(ours));
 	err = knob__read_fd(cpu->fd, &key, value, sizeof(value));
@@ -105,4 +91,17 @@ void cpu__foreign(struct controller *controller, struct group *group,
 	else
 		reassert(controller, group, &key, value);
 	foreign__tell(controller, event, &record, answer);
+}
+
+void cpu__foreign(struct controller *controller, struct group *group,
+		  const struct cgbpf_event *event)
+{
+	bool is_burst = event && event->write.knob == CGBPF_KNOB_CPU_MAX_BURST;
+
+	if (group->cpu->is_stopped || controller->apply.is_dry_run)
+		return;
+	if (is_burst || !event)
+		cpu_burst__foreign(controller, group, event);
+	if (!is_burst)
+		answer_limit(controller, group, event);
 }

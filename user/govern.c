@@ -44,6 +44,8 @@ int govern__set_rule(struct controller *controller, const struct group *group)
 	}
 	/* In mode weight they are no parts of a CPU. */
 	if (cpu && !cpu->is_stopped && cpu->mode == CPU_MODE_QUOTA) {
+		if (cpu->has_burst)
+			rule.knobs |= 1 << CGBPF_KNOB_CPU_MAX_BURST;
 		rule.cpu_soft_ppm = cpu->rule.soft;
 		rule.cpu_hard_ppm = cpu->rule.hard;
 	}

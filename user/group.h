@@ -33,7 +33,9 @@ struct group_cpu {
 	int fd; /* cpu.max or cpu.weight, kept open for raises */
 	uint64_t return_after_ns;
 	uint64_t burst_ppm; /* of one CPU */
-	bool has_burst; /* configured */
+	bool has_burst; /* configured, and no administrator's is obeyed */
+	uint64_t burst_us; /* what we last wrote or found; UINT64_MAX: the kernel has none */
+	uint64_t burst_reasserts_ns[GROUP_REASSERTS_MAX];
 	uint64_t calm_since_ns; /* could do with less since; 0: cannot */
 	uint64_t usage_us, looked_ns; /* cpu.stat, when last looked */
 	uint64_t noted_throttled_ns; /* told in the journal so far */

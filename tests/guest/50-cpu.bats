@@ -208,36 +208,47 @@ is_throttled_past() {
 	end_burn
 }
 
-# foreign POLICY: a fresh cgroup with a quota of 0.4, governed at 0.3; sets CGROUP.
+# foreign POLICY: a fresh cgroup with a quota of 0.4, governed at 0.3 with a burst of 0.1; sets CGROUP.
 foreign() {
 	CGROUP=$(make_cgroup "$1")
 	echo "40000 100000" >"$CGROUP/cpu.max"
-	cpu_config "$CGROUP" "soft: 0.3, hard: 1, return_after: 100ms" "on_foreign_write: $1"
+	cpu_config "$CGROUP" "soft: 0.3, hard: 1, burst: 0.1, return_after: 100ms" "on_foreign_write: $1"
 	start_cgbpf -c "$CONFIG"
+}
+
+# foreign_burst ANSWER: another's burst is told, and answered apart from the quota.
+foreign_burst() {
+	echo 5000 >"$CGROUP/cpu.max.burst"
+	wait_journal ".event == \"foreign_write\" and .knob == \"cpu.max.burst\" and .answer == \"$1\" and .value == \"5000\"
+		and .old == \"10000\" and .new == \"5000\" and .pid == $$ and .comm != \"\""
 }
 
 @test "cpu: another writer is obeyed, adopted or answered, with and without a period" {
 	foreign obey
+	foreign_burst obey
 	echo 50000 >"$CGROUP/cpu.max"
 	wait_journal '.event == "foreign_write" and .knob == "cpu.max" and .answer == "obey" and .value == "50000"
 		and .old == "30000 100000" and .new == "50000 100000" and .comm != ""'
 	stop_cgbpf TERM
-	assert_equal "$(cpu_max "$CGROUP")" "50000 100000" "obeyed"
+	assert_equal "$(cpu_max "$CGROUP") $(<"$CGROUP/cpu.max.burst")" "50000 100000 5000" "obeyed"
 	foreign adopt
+	foreign_burst adopt
 	echo "10000 50000" >"$CGROUP/cpu.max"
-	wait_journal '.event == "foreign_write" and .answer == "adopt" and .new == "10000 50000"'
+	wait_journal '.event == "foreign_write" and .knob == "cpu.max" and .answer == "adopt" and .new == "10000 50000"'
 	burn "$CGROUP" 1
 	wait_journal '.event == "soft_limit_raised" and .old == "10000 50000" and .new == "22500 50000"'
 	end_burn
 	wait_for "$DEADLINE" has_cpu_max "$CGROUP" "10000 50000"
 	stop_cgbpf TERM
-	assert_equal "$(cpu_max "$CGROUP")" "10000 50000" "adopted"
+	assert_equal "$(cpu_max "$CGROUP") $(<"$CGROUP/cpu.max.burst")" "10000 50000 5000" "adopted"
 	foreign reassert
+	foreign_burst reassert
+	wait_for "$DEADLINE" has_burst "$CGROUP" 10000
 	echo max >"$CGROUP/cpu.max"
-	wait_journal '.event == "foreign_write" and .answer == "reassert" and .reason == "foreign_new"'
+	wait_journal '.event == "foreign_write" and .knob == "cpu.max" and .answer == "reassert" and .reason == "foreign_new"'
 	wait_for "$DEADLINE" has_cpu_max "$CGROUP" "30000 100000"
 	stop_cgbpf TERM
-	assert_equal "$(cpu_max "$CGROUP")" "max 100000" "their word at the end"
+	assert_equal "$(cpu_max "$CGROUP") $(<"$CGROUP/cpu.max.burst")" "max 100000 5000" "their word at the end"
 }
 
 @test "cpu: a write that only restores the value from before ours is answered by reassert, whatever the policy" {
@@ -245,8 +256,10 @@ foreign() {
 	echo "40000 100000" >"$CGROUP/cpu.max"
 	wait_journal '.event == "foreign_write" and .answer == "reassert" and .reason == "foreign_reset"'
 	wait_for "$DEADLINE" has_cpu_max "$CGROUP" "30000 100000"
+	echo 0 >"$CGROUP/cpu.max.burst"
+	wait_for "$DEADLINE" has_burst "$CGROUP" 10000
 	stop_cgbpf TERM
-	assert_equal "$(cpu_max "$CGROUP")" "40000 100000"
+	assert_equal "$(cpu_max "$CGROUP") $(<"$CGROUP/cpu.max.burst")" "40000 100000 0"
 }
 
 @test "cpu: a reload in the middle of a raise keeps what was given, and lets go what it does not name" {
