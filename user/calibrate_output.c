@@ -46,25 +46,23 @@ static struct row row_of(const struct calibration_result *result, const struct c
 	return row;
 }
 
-/* The raw path where JSON can hold it, else with \xNN: two names never become one. */
+/*
+ * The path itself where JSON can hold it, also with backslashes (systemd's names are full of them).
+ * Else escaped behind a second slash, with which no path begins: two names never become one.
+ */
 static char *key_of(const char *path, bool *ret_is_exact)
 {
-	char *utf8 = text_to_utf8(path, ret_is_exact);
+	char *utf8 = text_to_utf8(path, ret_is_exact), *escaped, *key;
 
 	if (utf8 && *ret_is_exact)
 		return utf8;
 	free(utf8);
 	*ret_is_exact = false;
-	return text_escape_dup(path);
-}
-
-static char *hex_of(const char *bytes)
-{
-	char *hex = malloc(2 * strlen(bytes) + 1);
-
-	for (size_t i = 0; hex && bytes[i]; i++)
-		sprintf(hex + 2 * i, "%02x", (unsigned char)bytes[i]);
-	return hex;
+	escaped = text_escape_dup(path);
+	if (!escaped || asprintf(&key, "/%s", escaped) < 0)
+		key = NULL;
+	free(escaped);
+	return key;
 }
 
 static json_t *entry_of(const struct calibration_result *result, const struct calibrated *cgroup,
@@ -92,7 +90,7 @@ static json_t *entry_of(const struct calibration_result *result, const struct ca
 	if (result->is_partial)
 		err |= json_object_set_new(entry, "partial", json_true());
 	if (!is_exact) {
-		char *hex = hex_of(cgroup->path);
+		char *hex = text_hex_dup(cgroup->path);
 
 		err |= json_object_set_new(entry, "cgroup_bytes", hex ? json_string(hex) : NULL);
 		free(hex);

@@ -92,10 +92,8 @@ static bool add_text(struct draft *draft, const char *key, const char *bytes)
 
 static void add_hex(struct draft *draft, const char *key, const char *bytes)
 {
-	char *hex = malloc(2 * strlen(bytes) + 1);
+	char *hex = text_hex_dup(bytes);
 
-	for (size_t i = 0; hex && bytes[i]; i++)
-		sprintf(hex + 2 * i, "%02x", (unsigned char)bytes[i]);
 	add(draft, key, hex ? json_string(hex) : NULL);
 	free(hex);
 }

@@ -10,6 +10,8 @@
 #define ELLIPSIS "\xe2\x80\xa6"
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
+static const char hex_digits[] = "0123456789abcdef";
+
 /* What moves the cursor, is not seen, breaks the line or reorders the text after it. */
 static const struct {
 	uint32_t first, last;
@@ -59,7 +61,6 @@ static size_t decode(const unsigned char *p, size_t left, uint32_t *ret_code)
  * many bytes it was. */
 static size_t escape_one(const unsigned char *p, size_t left, char out[16], size_t *ret_out_len)
 {
-	static const char hex[] = "0123456789abcdef";
 	uint32_t code;
 	size_t len = decode(p, left, &code), n = 0;
 
@@ -77,8 +78,8 @@ static size_t escape_one(const unsigned char *p, size_t left, char out[16], size
 			continue;
 		}
 		out[n++] = 'x';
-		out[n++] = hex[p[i] >> 4];
-		out[n++] = hex[p[i] & 0xf];
+		out[n++] = hex_digits[p[i] >> 4];
+		out[n++] = hex_digits[p[i] & 0xf];
 	}
 	*ret_out_len = n;
 	return len;
@@ -151,4 +152,19 @@ char *text_to_utf8(const char *bytes, bool *ret_is_exact)
 	if (ret_is_exact)
 		*ret_is_exact = is_exact;
 	return buf;
+}
+
+char *text_hex_dup(const char *bytes)
+{
+	size_t len = strlen(bytes);
+	char *hex = reallocarray(NULL, len + 1, 2);
+
+	if (!hex)
+		return NULL;
+	for (size_t i = 0; i < len; i++) {
+		hex[2 * i] = hex_digits[(unsigned char)bytes[i] >> 4];
+		hex[2 * i + 1] = hex_digits[bytes[i] & 0xf];
+	}
+	hex[2 * len] = '\0';
+	return hex;
 }

@@ -18,5 +18,7 @@ char *text_escape_dup(const char *bytes);
 /* For JSON: valid UTF-8 stays, each invalid byte becomes U+FFFD; the caller frees. *RET_IS_EXACT
  * (may be NULL) says whether nothing was replaced. NULL when memory is short. */
 char *text_to_utf8(const char *bytes, bool *ret_is_exact);
+/* Two digits for each byte, for what JSON cannot hold; the caller frees. NULL when memory is short. */
+char *text_hex_dup(const char *bytes);
 
 #endif

@@ -209,6 +209,18 @@ static void json_text_is_valid_and_says_what_was_replaced(void **state)
 	}
 }
 
+static void hex_has_two_digits_for_each_byte(void **state)
+{
+	char *hex = text_hex_dup("/a\x01\xff");
+
+	(void)state;
+	assert_string_equal(hex, "2f6101ff");
+	free(hex);
+	hex = text_hex_dup("");
+	assert_string_equal(hex, "");
+	free(hex);
+}
+
 static double seconds_now(void)
 {
 	struct timespec now;
@@ -251,6 +263,7 @@ int main(void)
 		cmocka_unit_test(what_does_not_fit_ends_in_an_ellipsis),
 		cmocka_unit_test(no_buffer_is_too_small),
 		cmocka_unit_test(json_text_is_valid_and_says_what_was_replaced),
+		cmocka_unit_test(hex_has_two_digits_for_each_byte),
 		cmocka_unit_test(sixteen_mebibytes_take_less_than_ten_seconds),
 	};
 
