@@ -4,15 +4,18 @@
 #include "user/calibrate.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "user/cgfs.h"
 #include "user/log.h"
 #include "user/outfile.h"
+#include "user/protect.h"
 #include "user/text.h"
 
 static bool matches(const char *glob, const char *path)
@@ -78,6 +81,60 @@ static int open_output(const char *file, struct outfile *ret_out)
 	return EXIT_WRONG_CALL;
 }
 
+/* A configuration that somebody wrote is not replaced; one that we made is. */
+static int check_recommended(const char *file)
+{
+	int fd = open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	char begin[sizeof(CALIBRATE_RECOMMENDED_BY)] = "", shown[256];
+	struct stat st;
+	bool is_other;
+
+	if (fd < 0)
+		return 0;
+	is_other = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size &&
+		   (pread(fd, begin, sizeof(begin) - 1, 0) < 0 ||
+		    strcmp(begin, CALIBRATE_RECOMMENDED_BY) != 0);
+	close(fd);
+	if (!is_other)
+		return 0;
+	log_error("calibrate: option '--recommend': %s is there and was not made by calibrate: "
+		  "give another name, or remove it",
+		  text_escape(file, strlen(file), shown, sizeof(shown)));
+	return EXIT_WRONG_CALL;
+}
+
+/* Where we are ourselves, and the controller that runs, if one does. */
+static void mark_cgbpf(struct calibration_result *result)
+{
+	pid_t pids[] = {getpid(), protect_lock_holder()};
+
+	for (size_t i = 0; i < sizeof(pids) / sizeof(*pids); i++) {
+		char *path = NULL;
+
+		if (!pids[i] || cgfs_path_of_pid((uint32_t)pids[i], &path))
+			continue;
+		for (size_t j = 0; j < result->cnt; j++)
+			if (strcmp(result->cgroups[j].path, path) == 0)
+				result->cgroups[j].is_cgbpf = true;
+		free(path);
+	}
+}
+
+static void tell_recommended(const struct calibrate_recommended *told, const char *file)
+{
+	char shown[256];
+
+	text_escape(file, strlen(file), shown, sizeof(shown));
+	if (told->no_room_cnt)
+		log_warning("calibrate: %s: %zu cgroups are left out: a configuration has room for "
+			    "the %zu that used most",
+			    shown, told->no_room_cnt, told->targets_cnt);
+	if (!told->targets_cnt)
+		log_warning("calibrate: %s has no target, so that 'run' will refuse it: its "
+			    "comments say why",
+			    shown);
+}
+
 static int put(struct outfile *out, int err, const char *file)
 {
 	if (!err)
@@ -93,6 +150,7 @@ static int write_all(const struct calibrate_options *options,
 		     const struct calibration_result *result, struct outfile *out,
 		     struct outfile *recommended)
 {
+	struct calibrate_recommended told = {};
 	char *calibration = NULL;
 	int status;
 
@@ -103,10 +161,13 @@ static int write_all(const struct calibrate_options *options,
 	/* Absolute: the configuration may be used from elsewhere. */
 	if (!status && options->output_file && options->format == CALIBRATE_JSON)
 		calibration = realpath(options->output_file, NULL);
-	if (!status && options->recommend_file)
+	if (!status && options->recommend_file) {
 		status = put(recommended,
-			     calibrate_recommend(result, calibration, recommended->stream),
+			     calibrate_recommend(result, calibration, recommended->stream, &told),
 			     options->recommend_file);
+		if (!status)
+			tell_recommended(&told, options->recommend_file);
+	}
 	free(calibration);
 	if (options->is_table)
 		calibrate_print_table(result, options->output_file ? stdout : stderr);
@@ -143,10 +204,13 @@ int calibrate(const struct calibrate_options *options)
 	if (!status)
 		status = open_output(options->output_file, &out);
 	if (!status && options->recommend_file)
+		status = check_recommended(options->recommend_file);
+	if (!status && options->recommend_file)
 		status = open_output(options->recommend_file, &recommended);
 	if (!status)
 		status = calibrate_sample(options, root_fd, &result);
 	if (!status) {
+		mark_cgbpf(&result);
 		status = write_all(options, &result, &out, &recommended);
 		if (!status && result.is_partial)
 			status = EXIT_FAILED;

@@ -34,6 +34,7 @@ struct calibrated {
 	char *path; /* below the root, raw bytes */
 	bool is_gone; /* at the end */
 	bool has_children; /* of which some were seen too */
+	bool is_cgbpf; /* we, or the controller that runs, are in it */
 	struct cgbpf_usage *usage; /* at the end; NULL: no sample */
 };
 
@@ -67,9 +68,17 @@ int calibrate_write_json(const struct calibration_result *result, FILE *file);
 int calibrate_write_csv(const struct calibration_result *result, FILE *file);
 void calibrate_print_table(const struct calibration_result *result, FILE *file);
 
-/* calibrate_recommend.c: a configuration for `run -c`; CALIBRATION_FILE (may be NULL) is named in
- * it. */
+/* How a recommendation begins: what begins otherwise is somebody's own. */
+#define CALIBRATE_RECOMMENDED_BY "# made by cgbpf calibrate"
+
+struct calibrate_recommended {
+	size_t targets_cnt;
+	size_t no_room_cnt; /* left out: more than a configuration may have */
+};
+
+/* calibrate_recommend.c: a configuration that `run -c` takes; CALIBRATION_FILE (may be NULL) is
+ * named in it. */
 int calibrate_recommend(const struct calibration_result *result, const char *calibration_file,
-			FILE *file);
+			FILE *file, struct calibrate_recommended *ret_told);
 
 #endif

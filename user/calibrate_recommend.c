@@ -8,6 +8,7 @@
 
 #include "user/calibrate.h"
 #include "user/config.h"
+#include "user/config_values.h"
 #include "user/histogram.h"
 #include "user/text.h"
 #include "user/when.h"
@@ -20,6 +21,8 @@
 #define MARGIN_PERCENT 10
 #define HARD_MARGIN_PERCENT 25
 #define SOFT_LEAST_BYTES MIB
+/* What may follow the last target: two comments that count. */
+#define LAST_LINES_BYTES 512
 
 static uint64_t with_margin(uint64_t bytes, unsigned int percent)
 {
@@ -27,19 +30,6 @@ static uint64_t with_margin(uint64_t bytes, unsigned int percent)
 
 	more = (more + MIB - 1) / MIB * MIB;
 	return more < SOFT_LEAST_BYTES ? SOFT_LEAST_BYTES : more;
-}
-
-/* As a YAML text in double quotes. Only text that is UTF-8 without control characters comes here.
- */
-static void put_quoted(const char *text, FILE *file)
-{
-	fputc('"', file);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			fputc('\\', file);
-		fputc(*text, file);
-	}
-	fputc('"', file);
 }
 
 /* A path in which nothing is a glob any more. */
@@ -57,35 +47,72 @@ static char *literal(const char *path)
 	return text;
 }
 
-static bool is_plain(const char *path)
+/* What the reader of configurations says against it as a target's cgroup, or NULL. */
+static const char *refused(const char *pattern)
 {
-	bool is_exact = false;
-	char *utf8 = text_to_utf8(path, &is_exact);
+	const struct schema_key key = {.kind = TARGET_CGROUP};
+	struct target_config target = {};
+	const char *why = NULL;
 
-	free(utf8);
-	for (const unsigned char *p = (const unsigned char *)path; *p; p++)
-		if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0))
-			return false;
-	return is_exact;
+	schema_read_match(&key, pattern, &target, &why);
+	free(target.match);
+	return why;
 }
 
 /* Why no target can be made of it, or NULL. */
 static const char *reason_against(const struct calibrated *cgroup)
 {
+	bool is_utf8 = false;
+
+	if (!cgroup->usage)
+		return "it was not sampled";
 	if (strcmp(cgroup->path, "/") == 0)
 		return "the root has no limit";
+	/* `run` leaves both alone; it refuses its own where it is named. */
+	if (cgroup->is_cgbpf)
+		return "cgbpf itself runs in it";
+	if (strcmp(cgroup->path, "/init.scope") == 0)
+		return "it is init's own";
 	if (cgroup->is_gone)
 		return "it is gone";
 	if (!cgroup->usage->max_bytes)
 		return "it used no memory";
 	if (cgroup->has_children && cgroup->usage->limit_bytes == UINT64_MAX)
 		return "it holds other cgroups and has no limit of its own";
-	if (!is_plain(cgroup->path))
-		return "its name cannot be written in YAML";
-	return NULL;
+	free(text_to_utf8(cgroup->path, &is_utf8));
+	return is_utf8 ? NULL : "its name is not UTF-8";
 }
 
-static int put_target(const struct calibrated *cgroup, size_t number, FILE *file)
+static int put_quoted(const char *text, FILE *file)
+{
+	char *quoted = text_yaml_dup(text);
+
+	if (!quoted)
+		return -ENOMEM;
+	fputs(quoted, file);
+	free(quoted);
+	return 0;
+}
+
+/* Of a stream into memory. */
+static int finish(FILE *stream)
+{
+	int is_short = ferror(stream);
+
+	return fclose(stream) || is_short ? -ENOMEM : 0;
+}
+
+static void put_reason(const struct calibrated *cgroup, const char *before, const char *why,
+		       FILE *file)
+{
+	char shown[256];
+
+	fprintf(file, "  # %s: %s%s\n",
+		text_escape(cgroup->path, strlen(cgroup->path), shown, sizeof(shown)), before, why);
+}
+
+static int put_target(const struct calibrated *cgroup, const char *pattern, size_t number,
+		      FILE *file)
 {
 	const struct cgbpf_usage *usage = cgroup->usage;
 	uint64_t cache = histogram_percentile(usage->file, CGBPF_COARSE_BITS, 500000);
@@ -94,10 +121,10 @@ static int put_target(const struct calibrated *cgroup, size_t number, FILE *file
 	uint64_t base = usage_percentile(usage, percentile * PPM_OF_PERCENT);
 	uint64_t soft = with_margin(base, MARGIN_PERCENT);
 	uint64_t hard = with_margin(usage->max_bytes, HARD_MARGIN_PERCENT);
-	char *path = literal(cgroup->path);
+	char name[CONFIG_NAME_MAX + 1];
+	const char *why = NULL;
+	int err = 0;
 
-	if (!path)
-		return -ENOMEM;
 	if (hard < soft)
 		hard = soft;
 	fprintf(file,
@@ -107,46 +134,155 @@ static int put_target(const struct calibrated *cgroup, size_t number, FILE *file
 		is_cache ? ", mostly page cache" : "", (uint64_t)usage->max_bytes,
 		HARD_MARGIN_PERCENT);
 	fputs("  - name: ", file);
-	if (strlen(cgroup->path) <= CONFIG_NAME_MAX)
-		put_quoted(cgroup->path, file);
+	if (schema_read_name(NULL, cgroup->path, name, &why) == 0)
+		err = put_quoted(name, file);
 	else
 		fprintf(file, "calibrated-%zu", number);
 	fputs("\n    cgroup: ", file);
-	put_quoted(path, file);
+	err = err ?: put_quoted(pattern, file);
 	fprintf(file, "\n    memory: { soft: %" PRIu64 "M, hard: %" PRIu64 "M }\n", soft / MIB,
 		hard / MIB);
-	free(path);
-	return 0;
+	return err;
 }
 
-int calibrate_recommend(const struct calibration_result *result, const char *calibration_file,
-			FILE *file)
+/* What is said of one cgroup: a target, or why not. */
+struct part {
+	char *text; /* owned */
+	size_t len;
+	uint64_t most_bytes;
+	bool is_target, is_taken;
+};
+
+static int make_part(const struct calibrated *cgroup, size_t number, struct part *part)
 {
-	char begin[32], end[32], shown[256];
-	size_t cnt = 0;
+	const char *why = reason_against(cgroup), *before = "";
+	char *pattern = literal(cgroup->path);
+	FILE *stream = pattern ? open_memstream(&part->text, &part->len) : NULL;
+	int err = stream ? 0 : -ENOMEM;
+
+	if (!err && !why) {
+		why = refused(pattern);
+		before = "its path ";
+	}
+	if (!err && why) {
+		put_reason(cgroup, before, why, stream);
+	} else if (!err) {
+		part->is_target = true;
+		part->most_bytes = cgroup->usage->max_bytes;
+		err = put_target(cgroup, pattern, number, stream);
+	}
+	free(pattern);
+	return stream ? finish(stream) ?: err : err;
+}
+
+static int make_head(const struct calibration_result *result, const char *calibration_file,
+		     struct part *head)
+{
+	FILE *stream = open_memstream(&head->text, &head->len);
+	char begin[32], end[32], *taken = NULL;
+	const char *why = NULL;
+	bool is_utf8 = false;
 	int err = 0;
 
-	fprintf(file, "# made by cgbpf calibrate from %s to %s%s\n",
+	if (!stream)
+		return -ENOMEM;
+	fprintf(stream, CALIBRATE_RECOMMENDED_BY " from %s to %s%s\n",
 		when_format(result->begin_ns, begin, sizeof(begin)),
 		when_format(result->end_ns, end, sizeof(end)),
 		result->is_partial ? " (partial: it was interrupted)" : "");
-	if (calibration_file && is_plain(calibration_file)) {
-		fputs("machine:\n  calibration: ", file);
-		put_quoted(calibration_file, file);
-		fputs("\n", file);
+	if (calibration_file)
+		free(text_to_utf8(calibration_file, &is_utf8));
+	if (is_utf8 && schema_read_file(NULL, calibration_file, &taken, &why) == 0) {
+		fputs("machine:\n  calibration: ", stream);
+		err = put_quoted(calibration_file, stream);
+		fputs("\n", stream);
 	}
-	fputs("targets:\n", file);
-	for (size_t i = 0; i < result->cnt && !err; i++) {
-		const struct calibrated *cgroup = &result->cgroups[i];
-		const char *why = cgroup->usage ? reason_against(cgroup) : "it was not sampled";
+	free(taken);
+	fputs("targets:\n", stream);
+	return finish(stream) ?: err;
+}
 
-		if (why)
-			fprintf(file, "  # %s: %s\n",
-				text_escape(cgroup->path, strlen(cgroup->path), shown,
-					    sizeof(shown)),
-				why);
-		else
-			err = put_target(cgroup, ++cnt, file);
+/* Targets before reasons, those that used most before others. */
+static int by_weight(const void *a, const void *b)
+{
+	const struct part *x = *(const struct part *const *)a, *y = *(const struct part *const *)b;
+
+	if (x->is_target != y->is_target)
+		return x->is_target ? -1 : 1;
+	if (x->most_bytes != y->most_bytes)
+		return x->most_bytes > y->most_bytes ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+/* Takes what a configuration has room for, where ROOM bytes are left; at the first target that does
+ * not fit targets end. */
+static int take(struct part *parts, size_t cnt, size_t room, struct calibrate_recommended *told)
+{
+	struct part **order = calloc(cnt + 1, sizeof(struct part *));
+
+	if (!order)
+		return -ENOMEM;
+	for (size_t i = 0; i < cnt; i++)
+		order[i] = &parts[i];
+	qsort(order, cnt, sizeof(*order), by_weight);
+	for (size_t i = 0; i < cnt; i++) {
+		struct part *part = order[i];
+		bool fits = part->len <= room;
+
+		if (part->is_target &&
+		    (told->no_room_cnt || !fits || told->targets_cnt == CONFIG_TARGETS_MAX)) {
+			told->no_room_cnt++;
+			continue;
+		}
+		part->is_taken = fits;
+		room -= fits ? part->len : 0;
+		told->targets_cnt += part->is_target;
 	}
+	free(order);
+	return 0;
+}
+
+static void put_all(const struct part *head, const struct part *parts, size_t cnt,
+		    const struct calibrate_recommended *told, FILE *file)
+{
+	size_t unsaid_cnt = 0;
+
+	fputs(head->text, file);
+	for (size_t i = 0; i < cnt; i++) {
+		if (parts[i].is_taken)
+			fputs(parts[i].text, file);
+		else
+			unsaid_cnt += !parts[i].is_target;
+	}
+	if (told->no_room_cnt)
+		fprintf(file,
+			"  # left out: %zu cgroups that used less than these, for which a "
+			"configuration has no room\n",
+			told->no_room_cnt);
+	if (unsaid_cnt)
+		fprintf(file, "  # not named: %zu cgroups of which no target can be made\n",
+			unsaid_cnt);
+}
+
+int calibrate_recommend(const struct calibration_result *result, const char *calibration_file,
+			FILE *file, struct calibrate_recommended *ret_told)
+{
+	struct part *parts = calloc(result->cnt + 1, sizeof(*parts)), head = {};
+	struct calibrate_recommended told = {};
+	int err = parts ? make_head(result, calibration_file, &head) : -ENOMEM;
+
+	for (size_t i = 0; i < result->cnt && !err; i++)
+		err = make_part(&result->cgroups[i], i + 1, &parts[i]);
+	if (!err)
+		err = take(parts, result->cnt, CONFIG_MAX_FILE_BYTES - head.len - LAST_LINES_BYTES,
+			   &told);
+	if (!err) {
+		put_all(&head, parts, result->cnt, &told, file);
+		*ret_told = told;
+	}
+	for (size_t i = 0; parts && i < result->cnt; i++)
+		free(parts[i].text);
+	free(parts);
+	free(head.text);
 	return err;
 }

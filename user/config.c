@@ -12,8 +12,6 @@
 #include "user/config_yaml.h"
 #include "user/text.h"
 
-/* Names and matches are compared pairwise. */
-#define TARGETS_MAX 4096
 #define PIDS_MAX 1024
 #define WEIGHT_STEP 100
 #define _cleanup_(function) __attribute__((cleanup(function)))
@@ -184,8 +182,8 @@ static int load_targets(struct reader *reader, yaml_node_t *list, struct config 
 		return REFUSE(reader, list, "targets wants a list of mappings");
 	item = list->data.sequence.items.start;
 	cnt = list->data.sequence.items.top - item;
-	if (cnt > TARGETS_MAX)
-		return REFUSE(reader, list, "there are more than %d targets", TARGETS_MAX);
+	if (cnt > CONFIG_TARGETS_MAX)
+		return REFUSE(reader, list, "there are more than %d targets", CONFIG_TARGETS_MAX);
 	for (; cnt; cnt--, item++) {
 		yaml_node_t *node = yaml_document_get_node(&reader->document, *item);
 

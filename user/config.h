@@ -13,6 +13,7 @@
 #include "user/psi.h"
 
 #define CONFIG_MAX_FILE_BYTES (1U << 20)
+#define CONFIG_TARGETS_MAX 4096 /* their names and matches are compared pairwise */
 #define CONFIG_NAME_MAX 63 /* bytes of a target's name; fits CGBPF_TARGET_LEN */
 
 enum target_kind {

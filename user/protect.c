@@ -100,6 +100,21 @@ int protect_lock(int *ret_fd, pid_t *ret_holder)
 	return 0;
 }
 
+pid_t protect_lock_holder(void)
+{
+	char text[16] = {};
+	int fd = open(LOCK_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	pid_t holder = 0;
+
+	if (fd < 0)
+		return 0;
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK &&
+	    pread(fd, text, sizeof(text) - 1, 0) > 0)
+		holder = atoi(text);
+	close(fd);
+	return holder;
+}
+
 bool protect_is_locked(void)
 {
 	int fd = open(LOCK_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

@@ -21,5 +21,7 @@ void protect_descriptors(void);
 int protect_lock(int *ret_fd, pid_t *ret_holder);
 /* Does somebody hold that lock? */
 bool protect_is_locked(void);
+/* Who holds it; 0: nobody. */
+pid_t protect_lock_holder(void);
 
 #endif

@@ -25,6 +25,7 @@ static const struct {
 	{0x2060, 0x206f}, /* invisible operators, bidi isolates */
 	{0xfeff, 0xfeff}, /* byte order mark */
 	{0xfff9, 0xfffb}, /* interlinear annotation */
+	{0xfffe, 0xffff}, /* no characters; no YAML may hold them */
 	{0xe0000, 0xe007f}, /* tags */
 };
 
@@ -151,6 +152,37 @@ char *text_to_utf8(const char *bytes, bool *ret_is_exact)
 	buf[n] = '\0';
 	if (ret_is_exact)
 		*ret_is_exact = is_exact;
+	return buf;
+}
+
+char *text_yaml_dup(const char *bytes)
+{
+	const unsigned char *p = (const unsigned char *)bytes;
+	size_t left = strlen(bytes), n = 0;
+	char *buf = reallocarray(NULL, left + 1, strlen("\\uNNNN"));
+
+	if (!buf)
+		return NULL;
+	buf[n++] = '"';
+	while (left) {
+		uint32_t code;
+		size_t len = decode(p, left, &code);
+
+		if (len && is_printable(code)) {
+			if (code == '"' || code == '\\')
+				buf[n++] = '\\';
+			memcpy(buf + n, p, len);
+			n += len;
+		} else if (len && code > 0xffff) {
+			n += (size_t)sprintf(buf + n, "\\U%08x", code);
+		} else {
+			n += (size_t)sprintf(buf + n, "\\u%04x", len ? code : 0xfffd);
+		}
+		len = len ? len : 1;
+		p += len;
+		left -= len;
+	}
+	strcpy(buf + n, "\"");
 	return buf;
 }
 

@@ -18,7 +18,11 @@ char *text_escape_dup(const char *bytes);
 /* For JSON: valid UTF-8 stays, each invalid byte becomes U+FFFD; the caller frees. *RET_IS_EXACT
  * (may be NULL) says whether nothing was replaced. NULL when memory is short. */
 char *text_to_utf8(const char *bytes, bool *ret_is_exact);
-/* Two digits for each byte, for what JSON cannot hold; the caller frees. NULL when memory is short. */
+/* For YAML, in double quotes: what is not printable becomes \uNNNN, invalid bytes U+FFFD; the
+ * caller frees. NULL when memory is short. */
+char *text_yaml_dup(const char *bytes);
+/* Two digits for each byte, for what JSON cannot hold; the caller frees. NULL when memory is short.
+ */
 char *text_hex_dup(const char *bytes);
 
 #endif

@@ -63,7 +63,7 @@ static void two_names_never_become_one(void **state)
 {
 	/* A byte, and the four and five characters in which it could be shown. */
 	static const char *const names[] = {
-		"/",	    "/\xff",	 "/\\xff", "/\\\\xff",	 "/\xff\\",    "/\xff\\\\",
+		"/",	    "/\xff",	 "/\\xff", "/\\\\xff",	    "/\xff\\",	     "/\xff\\\\",
 		"/\\xff\\", "/\xff\xfe", "/a\"b",  "/\xef\xbf\xbd", "/\xef\xbf\xbf",
 	};
 
