@@ -9,6 +9,7 @@
 #include "user/config_check.h"
 #include "user/config_schema.h"
 #include "user/config_tree.h"
+#include "user/config_values.h"
 #include "user/config_yaml.h"
 #include "user/text.h"
 
@@ -216,6 +217,21 @@ static int set_fallbacks(struct config *config)
 	return err ?: schema_set_fallbacks(PLACE_IO, &config->io_defaults);
 }
 
+/* Wherever we were started. */
+static int place_file(const struct config *config, char **file)
+{
+	char *path;
+
+	if (!*file)
+		return 0;
+	path = config_beside(config->file, *file);
+	if (!path)
+		return -ENOMEM;
+	free(*file);
+	*file = path;
+	return 0;
+}
+
 int config__load(const char *file, struct config *ret_config, char *error, size_t error_len)
 {
 	_cleanup_(reader__close) struct reader reader = {};
@@ -238,6 +254,10 @@ int config__load(const char *file, struct config *ret_config, char *error, size_
 	if (!config.targets_cnt)
 		return REFUSE(&reader, reader__find(&reader, root, "targets") ?: root,
 			      "there are no targets");
+	err = place_file(&config, &config.calibration_file)
+		      ?: place_file(&config, &config.ml.model_path);
+	if (err)
+		return REFUSE_FILE(&reader, err, "out of memory");
 	if (config.calibration_file) {
 		err = calibration__load(config.calibration_file, &config.calibration, error,
 					error_len);

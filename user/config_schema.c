@@ -69,7 +69,8 @@ const struct schema_key schema_keys[] = {
 	 AT(config, calibration_file), .unit = "a file such as calibration.json",
 	 .sentence =
 		 "What `cgbpf calibrate` wrote: who may lend memory, and how much; cgroups that "
-		 "it does not name are learned while `run` lives."},
+		 "it does not name are learned while `run` lives. A relative path begins in the "
+		 "configuration's folder."},
 
 	{PLACE_DEFAULTS, "memory", SHAPE_MAPPING, PLACE_MEMORY, AT(config, memory_defaults),
 	 .sentence = "For every target's `memory`."},
@@ -158,7 +159,9 @@ const struct schema_key schema_keys[] = {
 		     "throttled."},
 	{PLACE_ML, "model_path", SHAPE_VALUE, .parse = schema_read_file, AT(ml_config, model_path),
 	 .unit = "a file",
-	 .sentence = "The model that `cgbpf policy train` made, for `policy: linear`."},
+	 .sentence =
+		 "The model that `cgbpf policy train` made, for `policy: linear`; a relative path "
+		 "begins in the configuration's folder."},
 	{PLACE_SAMPLES, "interval", SHAPE_VALUE, .parse = schema_read_time,
 	 AT(samples_config, interval_ns), .min = "100ms", .max = "1h", .fallback = "1s",
 	 .unit = TIME, .sentence = "From one line of a cgroup to its next."},

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/config_values.h"
 #include "user/text.h"
 #include "user/tree_config.h"
 
@@ -16,18 +17,6 @@
 static void free_text(char **text)
 {
 	free(*text);
-}
-
-/* A path that is not absolute begins where the configuration lies. */
-static char *path_of(const char *config_file, const char *file)
-{
-	const char *slash = strrchr(config_file, '/');
-	char *path;
-
-	if (file[0] == '/' || !slash)
-		return strdup(file);
-	return asprintf(&path, "%.*s/%s", (int)(slash - config_file), config_file, file) < 0 ? NULL
-											     : path;
 }
 
 /* As tree_file_name() writes it into the mark. */
@@ -87,7 +76,7 @@ int config_tree__expand(struct reader *reader, yaml_node_t *node, struct config 
 	if (given)
 		return REFUSE(reader, given,
 			      "soft and hard of a tree's services stand in its file");
-	path = path_of(config->file, match);
+	path = config_beside(config->file, match);
 	file = path ? canonical(path) : NULL;
 	if (!file)
 		return REFUSE_FILE(reader, -ENOMEM, "out of memory");

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,6 +135,17 @@ int schema_read_file(const struct schema_key *key, const char *text, void *at, c
 	free(*(char **)at);
 	*(char **)at = file;
 	return 0;
+}
+
+char *config_beside(const char *config_file, const char *file)
+{
+	const char *slash = strrchr(config_file, '/');
+	char *path;
+
+	if (file[0] == '/' || !slash)
+		return strdup(file);
+	return asprintf(&path, "%.*s/%s", (int)(slash - config_file), config_file, file) < 0 ? NULL
+											     : path;
 }
 
 int schema_read_policy(const struct schema_key *key, const char *text, void *at,

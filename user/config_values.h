@@ -31,4 +31,8 @@ int schema_read_donor(const struct schema_key *key, const char *text, void *at,
 int schema_read_match(const struct schema_key *key, const char *text, void *at,
 		      const char **ret_why); /* struct target_config */
 
+/* The FILE that a configuration names: a path that is not absolute begins in the folder of
+ * CONFIG_FILE. The caller frees; NULL when memory is short. */
+char *config_beside(const char *config_file, const char *file);
+
 #endif
