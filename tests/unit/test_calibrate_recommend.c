@@ -71,10 +71,10 @@ static void any_name_of_utf8_is_read_back_as_it_was(void **state)
 		"/a",
 		"/\"quoted\" #",
 		"/\xc3\xbc\xf0\x9f\x90\xa7",
-		"/\xef\xbf\xbe",	  /* U+FFFE and U+FFFF: no YAML */
+		"/\xef\xbf\xbe", /* U+FFFE and U+FFFF: no YAML */
 		"/\xef\xbf\xbf",
-		"/\xef\xbb\xbf",	  /* a byte order mark */
-		"/a \xe2\x80\xa8 b",	  /* line separators, which YAML folds */
+		"/\xef\xbb\xbf", /* a byte order mark */
+		"/a \xe2\x80\xa8 b", /* line separators, which YAML folds */
 		"/a \xc2\x85 b",
 		"/\x1b(31m\x7f",
 		"/\xf4\x8f\xbf\xbf",
