@@ -336,7 +336,18 @@ struct cgbpf_usage {
 	__u32 file[CGBPF_COARSE_BUCKETS]; /* page cache */
 };
 
+/* Ring `fresh`: a cgroup that a walk met and that is not watched, with the sample it would have
+ * got. */
+struct cgbpf_fresh {
+	__u64 id;
+	__u64 usage_bytes;
+	__u64 limit_bytes;
+	__u64 anon_bytes;
+	__u64 file_bytes;
+};
+
 _Static_assert(sizeof(struct cgbpf_usage) == 7944, "usage");
+_Static_assert(sizeof(struct cgbpf_fresh) == 40, "fresh");
 _Static_assert(sizeof(struct cgbpf_memory_event) == 56, "memory event");
 _Static_assert(sizeof(struct cgbpf_kill_event) == 40, "kill event");
 _Static_assert(sizeof(struct cgbpf_write_event) == 56, "write event");

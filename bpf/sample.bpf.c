@@ -52,10 +52,10 @@ struct {
 	__type(value, __u8);
 } ignored SEC(".maps");
 
-/* Ids; what does not fit is told by the next walk. */
+/* What does not fit is told by the next walk. User space makes it larger where it listens. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 256 << 10);
+	__uint(max_entries, 4096);
 } fresh SEC(".maps");
 
 struct memory {
@@ -266,6 +266,20 @@ static __always_inline void record(struct cgbpf_usage *seen, const struct memory
 	count(seen->file, CGBPF_COARSE_BUCKETS, memory->file, CGBPF_COARSE_BITS);
 }
 
+/* Its first sample goes along: it may be gone before the next walk. */
+static __always_inline void tell_fresh(__u64 id, const struct memory *memory)
+{
+	struct cgbpf_fresh seen = {
+		.id = id,
+		.usage_bytes = memory->usage << PAGE_SHIFT,
+		.limit_bytes = pages_to_bytes(memory->max),
+		.anon_bytes = memory->anon << PAGE_SHIFT,
+		.file_bytes = memory->file << PAGE_SHIFT,
+	};
+
+	bpf_ringbuf_output(&fresh, &seen, sizeof(seen), BPF_RB_NO_WAKEUP);
+}
+
 SEC("?iter/cgroup")
 int on_sample(struct bpf_iter__cgroup *ctx)
 {
@@ -284,7 +298,7 @@ int on_sample(struct bpf_iter__cgroup *ctx)
 		record(seen, &memory);
 		watched_cnt++;
 	} else if (tells_fresh && !bpf_map_lookup_elem(&ignored, &id)) {
-		bpf_ringbuf_output(&fresh, &id, sizeof(id), BPF_RB_NO_WAKEUP);
+		tell_fresh(id, &memory);
 	}
 	return 0;
 }

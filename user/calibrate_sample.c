@@ -58,9 +58,10 @@ static int add(struct calibration_result *result, uint64_t id, char *path)
 }
 
 /* A cgroup that the walk met for the first time; one that two walks told is told twice. */
-static void meet(void *context, uint64_t id)
+static void meet(void *context, const struct cgbpf_fresh *fresh)
 {
 	struct session *session = context;
+	uint64_t id = fresh->id;
 	struct cgbpf_usage usage;
 	char *path = NULL;
 	int fd, err;
@@ -81,7 +82,7 @@ static void meet(void *context, uint64_t id)
 		free(path);
 		return;
 	}
-	err = sampler__watch(session->sampler, id);
+	err = sampler__watch_fresh(session->sampler, fresh);
 	if (!err)
 		err = add(&session->result, id, path);
 	if (!err)
@@ -97,18 +98,13 @@ static void meet(void *context, uint64_t id)
 static int sample(struct session *session)
 {
 	int err = sampler__pass(session->sampler);
-	size_t known = session->result.cnt;
 
 	if (err)
 		return err;
+	/* Who was met now has its first sample now: no walk more, also for who is soon gone. */
 	sampler__fresh(session->sampler, meet, session);
-	/* Who was met now has its first sample now. */
-	if (!session->result.passes_cnt && session->result.cnt > known) {
-		err = sampler__pass(session->sampler);
-		sampler__fresh(session->sampler, meet, session);
-	}
 	session->result.passes_cnt++;
-	return err;
+	return 0;
 }
 
 static void progress(struct session *session, uint64_t begin_ns, bool is_last)

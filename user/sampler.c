@@ -13,6 +13,10 @@
 
 #include "sample.skel.h"
 #include "user/bpf_object.h"
+#include "user/histogram.h"
+
+/* A walk's: 21,845 records, each with the ring's own 8 bytes. */
+#define FRESH_BYTES (1U << 20)
 
 struct sampler {
 	struct sample *skel;
@@ -35,8 +39,8 @@ static int on_fresh(void *context, void *data, size_t size)
 {
 	struct sampler *sampler = context;
 
-	if (size == sizeof(__u64))
-		sampler->visit(sampler->context, *(const __u64 *)data);
+	if (size == sizeof(struct cgbpf_fresh))
+		sampler->visit(sampler->context, data);
 	return 0;
 }
 
@@ -51,8 +55,10 @@ static int load(struct sampler *sampler, const struct sampler_options *options)
 	skel->rodata->cfg_nodes_cnt = bpf_object_nodes_cnt();
 	skel->bss->tells_fresh = options->tells_fresh;
 	bpf_map__set_max_entries(skel->maps.usage, options->watched_max);
-	if (options->tells_fresh)
+	if (options->tells_fresh) {
 		bpf_map__set_max_entries(skel->maps.ignored, options->watched_max);
+		bpf_map__set_max_entries(skel->maps.fresh, FRESH_BYTES);
+	}
 	bpf_program__set_autoload(skel->progs.on_sample, true);
 	err = sample__load(skel);
 	if (err || !options->tells_fresh)
@@ -124,6 +130,29 @@ int sampler__watch(struct sampler *sampler, uint64_t id)
 				      BPF_NOEXIST);
 
 	return err == -EEXIST ? 0 : err;
+}
+
+int sampler__watch_fresh(struct sampler *sampler, const struct cgbpf_fresh *fresh)
+{
+	struct cgbpf_usage usage = {
+		.first_ns = sampler->skel->bss->pass_ns,
+		.last_ns = sampler->skel->bss->pass_ns,
+		.sample_cnt = 1,
+		.min_bytes = fresh->usage_bytes,
+		.max_bytes = fresh->usage_bytes,
+		.usage_bytes = fresh->usage_bytes,
+		.anon_bytes = fresh->anon_bytes,
+		.file_bytes = fresh->file_bytes,
+		.limit_bytes = fresh->limit_bytes,
+	};
+
+	usage.usage[histogram_bucket(fresh->usage_bytes, CGBPF_FINE_BITS)] = 1;
+	usage.anon[histogram_bucket(fresh->anon_bytes, CGBPF_COARSE_BITS)] = 1;
+	usage.file[histogram_bucket(fresh->file_bytes, CGBPF_COARSE_BITS)] = 1;
+	return bpf_map_update_elem(bpf_map__fd(sampler->skel->maps.usage), &fresh->id, &usage,
+				   BPF_NOEXIST)
+		       ? -errno
+		       : 0;
 }
 
 void sampler__unwatch(struct sampler *sampler, uint64_t id)

@@ -31,6 +31,8 @@ void sampler__close(struct sampler *sampler);
 /* An empty distribution for this cgroup; one that is there already stays. -E2BIG: watched_max are
  * watched. */
 int sampler__watch(struct sampler *sampler, uint64_t id);
+/* The same with its first sample, as the last walk has met it. */
+int sampler__watch_fresh(struct sampler *sampler, const struct cgbpf_fresh *fresh);
 void sampler__unwatch(struct sampler *sampler, uint64_t id);
 int sampler__ignore(struct sampler *sampler, uint64_t id);
 
@@ -40,7 +42,7 @@ int sampler__pass(struct sampler *sampler);
 int sampler__usage(const struct sampler *sampler, uint64_t id, struct cgbpf_usage *ret_usage);
 
 /* Calls VISIT for every cgroup that the last walks met and that is neither watched nor ignored. */
-typedef void (*sampler_visit)(void *context, uint64_t id);
+typedef void (*sampler_visit)(void *context, const struct cgbpf_fresh *fresh);
 void sampler__fresh(struct sampler *sampler, sampler_visit visit, void *context);
 
 #endif
