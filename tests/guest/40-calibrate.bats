@@ -131,12 +131,16 @@ is_close() {
 	"$CGBPF" run -c "$CONFIG" --duration 1
 }
 
-@test "calibrate: where the interval is longer than the span, the last sample is at its end" {
+@test "calibrate: where the interval is longer than the span, the last sample is at its end, also of who is met only there" {
 	local job
 	skip_feature sample
 	job=$(make_cgroup job)
-	timeout 60 "$CGBPF" calibrate -q -o "$RESULT" --duration 0.3 --interval 3600s --cgroup "$(path_of "$job")"
+	timeout 60 "$CGBPF" calibrate -o "$RESULT" --duration 3 --interval 3600s --cgroup "$(path_of "$TEST_CGROUP")/*" 2>"$CGBPF_STDERR" 3>&- &
+	wait_for "$DEADLINE" grep -q 'samples' "$CGBPF_STDERR"
+	mkdir "$TEST_CGROUP/late"
+	wait %1
 	assert_equal "$(value "$job" count)" 2 "samples"
+	assert_equal "$(value "$TEST_CGROUP/late" count)" 1 "samples of who came late"
 }
 
 # wrong MESSAGE OPTION...: refused with 2, with this message, before any sample, and nothing is written.
@@ -163,6 +167,9 @@ wrong() {
 	wrong '/nowhere/result cannot be written' --duration 1 -o /nowhere/result
 	wrong "'--format': 'xml'" --duration 1 --format xml
 	[[ ! -e $RESULT ]]
+	echo 'targets: []' >"$LIVE_DIR/own.yaml"
+	wrong 'own.yaml is there and was not made by calibrate' --duration 1 --recommend "$LIVE_DIR/own.yaml"
+	assert_equal "$(<"$LIVE_DIR/own.yaml")" 'targets: []'
 }
 
 @test "calibrate: interrupted, it writes what it has, says that it is partial, and fails" {
@@ -184,11 +191,13 @@ wrong() {
 	local name
 	skip_feature sample
 	make_parent "$TEST_CGROUP"
-	for name in $'a\e[31mb' 'c,"d' 'back\slash' $'bad\xff\xfe' '%n$(id)' '-dash' '[x]*'; do
+	for name in $'a\e[31mb' 'c,"d' 'bad\xff\xfe' $'bad\xff\xfe' '%n$(id)' '-dash' '[x]*' "$(printf '%0255d' 0)"; do
 		mkdir -- "$TEST_CGROUP/$name"
 	done
 	calibrate --duration 0.1 --interval 50 --cgroup "$(path_of "$TEST_CGROUP")/*" -v --recommend "$LIVE_DIR/rec.yaml" >"$LIVE_DIR/table"
-	jq -e 'length == 7' "$RESULT"
+	jq -e 'length == 8' "$RESULT"
+	write_targets "machine: { calibration: $RESULT }" <<<'  - { cgroup: /nowhere, memory: {} }'
+	"$CGBPF" config --check "$CONFIG"
 	jq -e --arg name "$(path_of "$TEST_CGROUP")/"$'a\e[31mb' 'has($name)' "$RESULT"
 	run ! grep -qaP '[\x00-\x08\x0b-\x1f\x7f]' "$LIVE_DIR/table" "$CGBPF_STDERR" "$LIVE_DIR/rec.yaml"
 	calibrate --duration 0.1 --interval 50 --cgroup "$(path_of "$TEST_CGROUP")/*" --format csv
@@ -196,7 +205,7 @@ wrong() {
 	python3 - "$RESULT" <<-'END'
 		import csv, sys
 		rows = list(csv.reader(open(sys.argv[1])))
-		assert len(rows) == 8 and all(len(row) == len(rows[0]) for row in rows), rows
+		assert len(rows) == 9 and all(len(row) == len(rows[0]) for row in rows), rows
 	END
 }
 
@@ -208,7 +217,13 @@ wrong() {
 	hold_memory "$job" 50M
 	"$WORKLOAD" holdmem --cgroup "$TEST_CGROUP/gl*b[1]" --bytes 10M >/dev/null 3>&- &
 	wait_for "$DEADLINE" eval '(($(usage_of "$TEST_CGROUP/gl*b[1]") > 10000000))'
+	# cgbpf sits in one itself, whose processes use memory as well.
+	mkdir "$TEST_CGROUP/self"
+	printf '#!/bin/sh\necho $$ >%s/cgroup.procs\nexec %s "$@"\n' "$TEST_CGROUP/self" "$CGBPF" >"$LIVE_DIR/inside"
+	chmod +x "$LIVE_DIR/inside"
+	CGBPF=$LIVE_DIR/inside
 	calibrate --duration 1 --interval 100 --cgroup "$(path_of "$TEST_CGROUP")/*" --recommend "$LIVE_DIR/rec.yaml"
+	grep -q '# .*/self: cgbpf itself runs in it' "$LIVE_DIR/rec.yaml"
 	grep -q "10 samples\|11 samples\|12 samples" "$LIVE_DIR/rec.yaml"
 	grep -q 'p99 .* 10 %; hard: .* 25 %' "$LIVE_DIR/rec.yaml"
 	"$CGBPF" config --check "$LIVE_DIR/rec.yaml"
