@@ -88,7 +88,6 @@ assert_no_container() {
 	assert_no_program
 }
 
-# bats test_tags=core
 @test "bench-latency: a container named by --container is afterwards as it was" {
 	start_web
 	bench --iterations 2 --container web
