@@ -10,24 +10,9 @@
 
 #include <cmocka.h>
 
+#include "tests/fixtures/temporary.h"
 #include "user/calibrate.h"
 #include "user/calibration.h"
-
-static char file[] = "/tmp/test_calibrate_output.XXXXXX";
-
-static int set_up(void **state)
-{
-	int fd = mkstemp(file);
-
-	(void)state;
-	return fd < 0 ? -1 : close(fd);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	return unlink(file);
-}
 
 /* What is written is read back, and each of CNT names is found with its own bytes. */
 static void expect_read_back(const char *const *names, size_t cnt)

@@ -12,27 +12,14 @@
 
 #include <cmocka.h>
 
+#include "tests/fixtures/temporary.h"
 #include "user/calibrate.h"
 #include "user/config.h"
 
 #define MANY 6000
 #define PAGE 4096ULL
 
-static char file[] = "/tmp/test_calibrate_recommend.XXXXXX", text[CONFIG_MAX_FILE_BYTES + 4096];
-
-static int set_up(void **state)
-{
-	int fd = mkstemp(file);
-
-	(void)state;
-	return fd < 0 ? -1 : close(fd);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	return unlink(file);
-}
+static char text[CONFIG_MAX_FILE_BYTES + 4096];
 
 /* Into TEXT, too. */
 static struct calibrate_recommended recommend(struct calibrated *cgroups, size_t cnt)

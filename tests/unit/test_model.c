@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#include "tests/fixtures/model_of_demand.h"
+
 #define PROMISE(name) static void name(__attribute__((unused)) void **state)
 
 static char folder[] = "/tmp/cgbpf-model-XXXXXX";
@@ -34,18 +36,6 @@ static int remove_folder(__attribute__((unused)) void **state)
 {
 	unlink(file);
 	return rmdir(folder);
-}
-
-static struct policy_model model_to_save(void)
-{
-	struct policy_model model = {.intercept = 1, .spread_cores = 0.25};
-
-	for (int i = 0; i < POLICY_FEATURES; i++)
-		model.weights[i] = (struct policy_weight){0, 0, 1, -10, 10};
-	model.weights[POLICY_DEMAND].weight = 0.5;
-	model.weights[POLICY_DEMAND].mean = 1;
-	model.weights[POLICY_DEMAND].scale = 0.5;
-	return model;
 }
 
 static const struct model_facts facts = {
@@ -102,7 +92,7 @@ static void seal(void)
 
 PROMISE(what_was_saved_is_loaded_to_the_last_digit)
 {
-	struct policy_model model = model_to_save(), got;
+	struct policy_model model = model_of_demand(), got;
 	char error[256];
 
 	model.weights[POLICY_PSI].weight = 1.0 / 3;
@@ -113,7 +103,7 @@ PROMISE(what_was_saved_is_loaded_to_the_last_digit)
 
 PROMISE(a_number_that_is_none_is_not_saved)
 {
-	struct policy_model model = model_to_save();
+	struct policy_model model = model_of_demand();
 
 	model.weights[POLICY_PSI].weight = NAN;
 	assert_int_equal(save(&model), -EDOM);
@@ -121,7 +111,7 @@ PROMISE(a_number_that_is_none_is_not_saved)
 
 static void refused_as(bool is_sealed, const char *from, const char *to, int err, const char *words)
 {
-	struct policy_model model = model_to_save(), got;
+	struct policy_model model = model_of_demand(), got;
 	char error[256] = "";
 
 	assert_int_equal(save(&model), 0);
@@ -184,7 +174,7 @@ PROMISE(what_is_no_number_is_refused_behind_a_right_checksum_too)
 /* Sealed as it should be, so that it is not the seal that is refused above. */
 PROMISE(another_number_behind_a_right_checksum_is_taken)
 {
-	struct policy_model model = model_to_save(), got;
+	struct policy_model model = model_of_demand(), got;
 	char error[256] = "";
 
 	assert_int_equal(save(&model), 0);

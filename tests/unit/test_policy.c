@@ -11,21 +11,10 @@
 
 #include <cmocka.h>
 
+#include "tests/fixtures/model_of_demand.h"
+
 #define PROMISE(name) static void name(__attribute__((unused)) void **state)
 #define CLOSE(a, b) assert_true(fabs((a) - (b)) < 1e-9)
-
-/* Says demand_cores, whatever else there is. */
-static struct policy_model model_of_demand(void)
-{
-	struct policy_model model = {.intercept = 1, .spread_cores = 0.25};
-
-	for (int i = 0; i < POLICY_FEATURES; i++)
-		model.weights[i] = (struct policy_weight){0, 0, 1, -10, 10};
-	model.weights[POLICY_DEMAND].weight = 0.5;
-	model.weights[POLICY_DEMAND].mean = 1;
-	model.weights[POLICY_DEMAND].scale = 0.5;
-	return model;
-}
 
 static const struct policy_observation seen = {
 	.usage_cores = 0.5,
