@@ -13,8 +13,6 @@
 #define REACTION_SHARE 16
 #define REACTION_LEAST_US 50
 #define REACTION_MOST_US 100000
-/* The same refusal of the same cgroup is said once in this time. */
-#define REFUSED_AGAIN_NS 1000000000ULL
 /* A look at page cache that is older says nothing; longer than the longest silence between two
  * events. */
 #define LOOK_FRESH_NS 2000000000ULL
@@ -38,11 +36,6 @@ static void learn_reaction(struct answerer *answerer, uint64_t took_ns)
 					       : took_us;
 	answerer->reaction_us = took_us;
 	loader__set_reaction(answerer->loader, 2 * took_us);
-}
-
-static uint64_t since(const struct cgbpf_event *event, uint64_t now_ns)
-{
-	return now_ns > event->kernel_ns ? now_ns - event->kernel_ns : 1;
 }
 
 static void observe(const struct answerer *answerer, const struct group *group,
@@ -80,7 +73,7 @@ static bool is_news(struct group *group, const struct action *action)
 	bool is_oom = action->moment == MOMENT_OOM;
 	/* What is refused when the kernel is about to kill is no old news. */
 	bool is_known = group->refused == action->reason &&
-			now_ns - group->refused_ns < REFUSED_AGAIN_NS &&
+			now_ns - group->refused_ns < ANSWER_REFUSED_AGAIN_NS &&
 			(group->is_refused_at_oom || !is_oom);
 
 	if (action->kind == ACTION_RAISED) {
@@ -126,10 +119,10 @@ static bool carry_out(struct answerer *answerer, struct group *group,
 		pthread_kill(answerer->main_thread,
 			     SIGURG); /* ends reclaim under the older limit */
 	action->kind = action->err ? ACTION_FAILED : ACTION_RAISED;
-	action->times.written_ns = since(event, written_ns);
+	action->times.written_ns = answer_since(event, written_ns);
 	if (action->err)
 		return false;
-	action->times.effective_ns = since(event, now_ns);
+	action->times.effective_ns = answer_since(event, now_ns);
 	group->calm_since_ns = 0;
 	return true;
 }
@@ -159,7 +152,7 @@ static void raise_parent(struct answerer *answerer, const struct cgbpf_event *ev
 			    spare_for(answerer, parent, event->memory.free_bytes, before), &plan);
 	if (plan.is_raise)
 		plan.reason = REASON_CHILD_NEEDS;
-	action.times = (struct journal_times){.received_ns = since(event, apply_now_ns())};
+	action.times = (struct journal_times){.received_ns = answer_since(event, apply_now_ns())};
 	action.times.decided_ns = action.times.received_ns;
 	if (carry_out(answerer, parent, event, &plan, &action)) {
 		child->room_bytes += parent->limit_bytes - before;
@@ -233,8 +226,8 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 	cover__plan(answerer, group, event, &seen, &plan, &taking);
 	note_taking(&action, &taking);
 	plan.limit_bytes += kept;
-	action.times.received_ns = since(event, received_ns);
-	action.times.decided_ns = since(event, apply_now_ns());
+	action.times.received_ns = answer_since(event, received_ns);
+	action.times.decided_ns = answer_since(event, apply_now_ns());
 	is_raised = carry_out(answerer, group, event, &plan, &action);
 	cover__settle(answerer, group, action.old_bytes, is_raised, &taking);
 	if (is_raised) {

@@ -14,6 +14,9 @@
 #include "user/loader.h"
 #include "user/pool.h"
 
+/* The same refusal of the same cgroup is said once in this time. */
+#define ANSWER_REFUSED_AGAIN_NS 1000000000ULL
+
 struct donors;
 
 struct answerer {
@@ -28,6 +31,12 @@ struct answerer {
 	pthread_t main_thread; /* interrupted when it is lowering a limit that has to rise */
 	uint64_t reaction_us; /* expected from event to effect */
 };
+
+/* From the kernel's event to NOW_NS; at least 1, since 0 is a moment that did not come. */
+static inline uint64_t answer_since(const struct cgbpf_event *event, uint64_t now_ns)
+{
+	return now_ns > event->kernel_ns ? now_ns - event->kernel_ns : 1;
+}
 
 /* Takes the groups' lock. EVENT is of kind 1 to 3. */
 void answer(struct answerer *answerer, const struct cgbpf_event *event);

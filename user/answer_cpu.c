@@ -6,18 +6,12 @@
 #include <errno.h>
 #include <string.h>
 
-/* The same refusal of the same cgroup is said once in this time. */
-#define REFUSED_AGAIN_NS 1000000000ULL
+#include "user/amount.h"
+
 #define NSEC_PER_USEC 1000ULL
-#define PPM 1000000ULL
 /* Less than this more is no more; more CPUs than this has nobody. */
 #define LEAST_PPM 10000
 #define MOST_PPM (65536 * PPM)
-
-static uint64_t since(const struct cgbpf_event *event, uint64_t now_ns)
-{
-	return now_ns > event->kernel_ns ? now_ns - event->kernel_ns : 1;
-}
 
 /* Another quota than ours: somebody else's write is on its way to the main thread, or this record
  * is older than our last raise. */
@@ -34,8 +28,8 @@ static bool is_about_ours(const struct group_cpu *cpu, const struct cgbpf_cpu_ev
 static bool is_news(struct group_cpu *cpu, const struct action *action)
 {
 	uint64_t now_ns = apply_now_ns();
-	bool is_known =
-		cpu->refused == action->reason && now_ns - cpu->refused_ns < REFUSED_AGAIN_NS;
+	bool is_known = cpu->refused == action->reason &&
+			now_ns - cpu->refused_ns < ANSWER_REFUSED_AGAIN_NS;
 
 	if (action->kind == ACTION_RAISED) {
 		cpu->is_hard_said = false;
@@ -80,12 +74,12 @@ static bool carry_out(struct answerer *answerer, struct group *group,
 		if (action->err == -EAGAIN)
 			return false; /* another quota than ours, as in is_about_ours */
 		action->new_amount = next.quota_us;
-		action->times.written_ns = since(event, written_ns);
+		action->times.written_ns = answer_since(event, written_ns);
 		action->kind = action->err ? ACTION_FAILED : ACTION_RAISED;
 	}
 	if (action->kind == ACTION_RAISED) {
 		/* The kernel has let every run queue go when the write returns. */
-		action->times.effective_ns = since(event, apply_now_ns());
+		action->times.effective_ns = answer_since(event, apply_now_ns());
 		group->cpu->standing = next;
 		group->cpu->calm_since_ns = 0;
 		if (plan->reason == REASON_SUGGESTED)
@@ -113,7 +107,7 @@ static uint64_t raise_ancestor(struct answerer *answerer, const struct cgbpf_eve
 	decide_cpu_raise(&ancestor->cpu->rule, &seen, &plan);
 	if (plan.is_raise)
 		plan.reason = REASON_CHILD_NEEDS;
-	action.times.received_ns = action.times.decided_ns = since(event, apply_now_ns());
+	action.times.received_ns = action.times.decided_ns = answer_since(event, apply_now_ns());
 	carry_out(answerer, ancestor, event, &plan, &action);
 	return group_cpu__amount(ancestor->cpu);
 }
@@ -158,8 +152,8 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 	}
 	if (plan.reason == REASON_TARGET)
 		return; /* raised on the main thread, where the ratio asks for it */
-	action.times.received_ns = since(event, received_ns);
-	action.times.decided_ns = since(event, apply_now_ns());
+	action.times.received_ns = answer_since(event, received_ns);
+	action.times.decided_ns = answer_since(event, apply_now_ns());
 	carry_out(answerer, group, event, &plan, &action);
 }
 

@@ -7,14 +7,6 @@
 
 #include "user/io.h"
 
-/* Another's limit that binds is said of the same cgroup once in this time. */
-#define REFUSED_AGAIN_NS 1000000000ULL
-
-static uint64_t since(const struct cgbpf_event *event, uint64_t now_ns)
-{
-	return now_ns > event->kernel_ns ? now_ns - event->kernel_ns : 1;
-}
-
 static bool is_governed(const struct group *group, uint32_t device)
 {
 	return group->io && !group->io->is_stopped && group->io->device == device;
@@ -41,8 +33,9 @@ static void read_levels(const struct answerer *answerer, const struct group *gro
 static bool is_news(struct group_io *io, struct group_rate *rate, enum reason reason)
 {
 	uint64_t now_ns = apply_now_ns();
-	bool is_known = reason == REASON_HARD_LIMIT ? rate->is_hard_said
-						    : now_ns - io->bound_ns < REFUSED_AGAIN_NS;
+	bool is_known = reason == REASON_HARD_LIMIT
+				? rate->is_hard_said
+				: now_ns - io->bound_ns < ANSWER_REFUSED_AGAIN_NS;
 
 	if (reason == REASON_HARD_LIMIT)
 		rate->is_hard_said = true;
@@ -86,12 +79,12 @@ static void raise_rate(struct answerer *answerer, struct group *group, enum io_k
 	if (action->err == -EAGAIN)
 		return; /* somebody else's line stands, and is on its way to the main thread */
 	action->kind = action->err ? ACTION_FAILED : ACTION_RAISED;
-	action->times.written_ns = since(event, written_ns);
+	action->times.written_ns = answer_since(event, written_ns);
 	if (action->err) {
 		/* Once: it does not get better by being tried at every bio. */
 		group->io->is_stopped = true;
 	} else {
-		action->times.effective_ns = since(event, apply_now_ns());
+		action->times.effective_ns = answer_since(event, apply_now_ns());
 		rate->standing = to;
 		rate->is_hard_said = false;
 		group->io->raised_ns = apply_now_ns();
@@ -125,8 +118,8 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 	kind = decide_io_binding(levels.limits[at], demand.is_write, demand.bytes, demand.ops);
 	own = decide_io_binding(levels.limits[0], demand.is_write, demand.bytes, demand.ops);
 	binder = at ? groups__find(answerer->groups, levels.ids[at]) : group;
-	action.times.received_ns = since(event, received_ns);
-	action.times.decided_ns = since(event, apply_now_ns());
+	action.times.received_ns = answer_since(event, received_ns);
+	action.times.decided_ns = answer_since(event, apply_now_ns());
 	if (kind == IO_KINDS)
 		return; /* somebody has lifted it */
 	action.binder_id = levels.ids[at];

@@ -3,12 +3,12 @@
  * raises. */
 #include <string.h>
 
+#include "user/amount.h"
 #include "user/cgfs.h"
 #include "user/controller.h"
 #include "user/cpu.h"
 
 #define NSEC_PER_USEC 1000ULL
-#define PPM 1000000ULL
 
 void cpu__note(struct controller *controller, const struct cgbpf_event *event)
 {
