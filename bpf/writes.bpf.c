@@ -24,6 +24,9 @@ static __always_inline int knob_of(struct kernfs_node *kn)
 		return CGBPF_KNOB_CPU_MAX_BURST;
 	if (!bpf_strncmp(name, sizeof(name), "cpu.weight"))
 		return CGBPF_KNOB_CPU_WEIGHT;
+	/* The same weight by another name. */
+	if (!bpf_strncmp(name, sizeof(name), "cpu.weight.nice"))
+		return CGBPF_KNOB_CPU_WEIGHT;
 	if (!bpf_strncmp(name, sizeof(name), "io.max"))
 		return CGBPF_KNOB_IO_MAX;
 	if (!bpf_strncmp(name, sizeof(name), "cgroup.subtree_control"))

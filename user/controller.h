@@ -152,6 +152,8 @@ void priority__foreign(struct controller *controller, struct group *group,
 		       const struct cgbpf_event *event);
 /* A task came into a cgroup whose tasks have a priority. */
 void priority__note(struct controller *controller, const struct cgbpf_event *event);
+/* Tasks that came while notes were lost. */
+void priority__catch_up(struct controller *controller, struct group *group);
 /* Each heartbeat: forgets threads that are gone. */
 void priority__tend(struct controller *controller);
 /* As the kernel numbers it. */
@@ -194,8 +196,16 @@ void note__catch_up(struct controller *controller);
 
 /* foreign.c: somebody else wrote a file that is a knob. */
 void foreign__handle(struct controller *controller, const struct cgbpf_event *event);
-/* Is there one of this minute's reasserts left? Takes it. */
-bool foreign__may_reassert(uint64_t reasserts_ns[GROUP_REASSERTS_MAX], uint64_t now_ns);
+/* Is one of this minute's answers of that REASON left? Takes it. */
+bool foreign__may_reassert(struct group_reasserts *reasserts, enum reason reason, uint64_t now_ns);
+/* What a text written to memory.max or memory.high means; the file itself where the text is one
+ * that only the kernel understands. 0 or a negative errno. */
+int foreign__bytes(const struct group *group, const struct cgbpf_event *event, uint64_t *ret_bytes);
+/*
+ * Did they write what STANDING, which is ours, says already? It changes nothing now, and is what
+ * they expect to find in the end. EVENT may be NULL: nobody was seen to write.
+ */
+bool foreign__agrees(const struct cgbpf_event *event, const char *standing);
 /* How a write by others to any knob is told: knob, values, writer, answer and reason. */
 struct foreign_answer {
 	enum foreign_policy policy;
@@ -208,7 +218,7 @@ struct foreign_answer {
 struct foreign_answer foreign__choose(struct controller *controller, const struct group *group,
 				      const struct cgbpf_ledger_key *key, const char *value,
 				      bool is_soft_given, bool is_unlimited,
-				      uint64_t reasserts_ns[GROUP_REASSERTS_MAX]);
+				      struct group_reasserts *reasserts);
 /* Journals it; EVENT is NULL where it was found by looking. */
 void foreign__tell(struct controller *controller, const struct cgbpf_event *event,
 		   struct journal_record *record, struct foreign_answer answer);

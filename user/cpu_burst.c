@@ -127,12 +127,16 @@ void cpu_burst__foreign(struct controller *controller, struct group *group,
 	char ours[24], value[CGBPF_VALUE_LEN];
 	uint64_t theirs_us;
 
-	if (cpu->mode != CPU_MODE_QUOTA || read_us(group, value, &theirs_us) ||
-	    theirs_us == cpu->burst_us)
+	if (cpu->mode != CPU_MODE_QUOTA || read_us(group, value, &theirs_us))
 		return;
+	if (theirs_us == cpu->burst_us) {
+		if (foreign__agrees(event, value))
+			apply__amend_knob(&controller->apply, &key, value);
+		return;
+	}
 	if (cpu->has_burst)
 		answer = foreign__choose(controller, group, &key, value, true, false,
-					 cpu->burst_reasserts_ns);
+					 &cpu->burst_reasserts);
 	snprintf(ours, sizeof(ours), "%" PRIu64, cpu->burst_us);
 	record.knob = knob_name(key.knob);
 	record.old_text = ours;

@@ -78,10 +78,15 @@ static void answer_limit(struct controller *controller, struct group *group,
 	cpu_format(cpu, group_cpu__amount(cpu), ours, sizeof(ours));
 	err = knob__read_fd(cpu->fd, &key, value, sizeof(value));
 	pthread_mutex_unlock(&controller->groups.lock);
-	if (err || strcmp(value, ours) == 0 || cpu_parse(&theirs, value))
-		return; /* a raise of ours came after it */
+	if (err || cpu_parse(&theirs, value))
+		return;
+	if (strcmp(value, ours) == 0) { /* theirs too, or a raise of ours came after it */
+		if (foreign__agrees(event, ours))
+			apply__amend_knob(&controller->apply, &key, ours);
+		return;
+	}
 	answer = foreign__choose(controller, group, &key, value, cpu->is_soft_given,
-				 group_cpu__amount(&theirs) == UINT64_MAX, cpu->reasserts_ns);
+				 group_cpu__amount(&theirs) == UINT64_MAX, &cpu->reasserts);
 	record.old_text = ours;
 	record.new_text = value;
 	if (answer.policy == FOREIGN_OBEY)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Answers somebody else's write to a governed file as its target says. It never fights: three times
- * a minute, then it obeys. */
+/* Answers somebody else's write to a governed file as its target says. It never fights: so many
+ * times a minute, then it obeys. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,25 +15,6 @@
  * change of mind. */
 #define SETTLE_NS (5 * 1000000000ULL)
 
-/* What the administrator's text means; the file itself where the text is one that only the kernel
- * understands. */
-static int value_of(const struct group *group, const struct cgbpf_event *event, uint64_t *ret_bytes)
-{
-	char text[sizeof(event->write.value)];
-
-	memcpy(text, event->write.value, sizeof(text));
-	text[sizeof(text) - 1] = '\0';
-	text[strcspn(text, " \n\t")] = '\0';
-	/* A leading 0 makes it octal or hexadecimal (memparse() in lib/cmdline.c). */
-	if (text[0] != '0' &&
-	    (!units_parse_limit(text, ret_bytes) || !units_parse_bytes(text, ret_bytes))) {
-		if (*ret_bytes != UINT64_MAX)
-			*ret_bytes &= ~4095ULL; /* as the kernel rounds */
-		return 0;
-	}
-	return cgfs_read_bytes(group->dir_fd, "memory.max", ret_bytes);
-}
-
 static bool is_original(const struct controller *controller, const struct group *group,
 			uint64_t bytes)
 {
@@ -45,13 +26,19 @@ static bool is_original(const struct controller *controller, const struct group 
 	       !units_parse_limit(entry.original, &original) && original == bytes;
 }
 
-/* Is there one of this minute's reasserts left? Takes it. */
-bool foreign__may_reassert(uint64_t reasserts_ns[GROUP_REASSERTS_MAX], uint64_t now_ns)
+bool foreign__may_reassert(struct group_reasserts *reasserts, enum reason reason, uint64_t now_ns)
 {
+	if (reason == REASON_FOREIGN_RESET) {
+		if (now_ns - reasserts->resets_since_ns >= MINUTE_NS) {
+			reasserts->resets_since_ns = now_ns;
+			reasserts->resets_cnt = 0;
+		}
+		return reasserts->resets_cnt++ < GROUP_RESETS_MAX;
+	}
 	for (int i = 0; i < GROUP_REASSERTS_MAX; i++) {
-		if (reasserts_ns[i] && now_ns - reasserts_ns[i] < MINUTE_NS)
+		if (reasserts->at_ns[i] && now_ns - reasserts->at_ns[i] < MINUTE_NS)
 			continue;
-		reasserts_ns[i] = now_ns;
+		reasserts->at_ns[i] = now_ns;
 		return true;
 	}
 	return false;
@@ -150,7 +137,7 @@ static struct foreign_answer choose(const struct controller *controller, struct 
 	if (answer.policy == FOREIGN_ADOPT && bytes == UINT64_MAX)
 		answer.policy = FOREIGN_OBEY;
 	if (answer.policy == FOREIGN_REASSERT && answer.reason != REASON_MAKER &&
-	    !foreign__may_reassert(group->reasserts_ns, now_ns))
+	    !foreign__may_reassert(&group->reasserts, answer.reason, now_ns))
 		answer = (struct foreign_answer){FOREIGN_OBEY, REASON_FOREIGN_TOO_OFTEN};
 	return answer;
 }
@@ -163,7 +150,7 @@ static void answer_write(struct controller *controller, struct group *group,
 	struct foreign_answer answer;
 	uint64_t bytes;
 
-	if (group->is_stopped || value_of(group, event, &bytes))
+	if (group->is_stopped || foreign__bytes(group, event, &bytes))
 		return;
 	if (bytes == group->limit_bytes) {
 		/* It changes nothing now, and is what they expect to find in the end. */

@@ -3,18 +3,42 @@
  * never writes. */
 #include <string.h>
 
+#include "user/cgfs.h"
 #include "user/controller.h"
 #include "user/knob.h"
 #include "user/ledger.h"
+#include "user/units.h"
 
 /* A container runtime writes its limits after it has made the cgroup; until then its values are no
  * change of mind. */
 #define SETTLE_NS (5 * 1000000000ULL)
 
+int foreign__bytes(const struct group *group, const struct cgbpf_event *event, uint64_t *ret_bytes)
+{
+	char text[sizeof(event->write.value)];
+
+	memcpy(text, event->write.value, sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	text[strcspn(text, " \n\t")] = '\0';
+	/* A leading 0 makes it octal or hexadecimal (memparse() in lib/cmdline.c). */
+	if (text[0] != '0' &&
+	    (!units_parse_limit(text, ret_bytes) || !units_parse_bytes(text, ret_bytes))) {
+		if (*ret_bytes != UINT64_MAX)
+			*ret_bytes &= ~4095ULL; /* as the kernel rounds */
+		return 0;
+	}
+	return cgfs_read_bytes(group->dir_fd, knob_name(event->write.knob), ret_bytes);
+}
+
+bool foreign__agrees(const struct cgbpf_event *event, const char *standing)
+{
+	return event && knob_agrees(event->write.value, standing);
+}
+
 struct foreign_answer foreign__choose(struct controller *controller, const struct group *group,
 				      const struct cgbpf_ledger_key *key, const char *value,
 				      bool is_soft_given, bool is_unlimited,
-				      uint64_t reasserts_ns[GROUP_REASSERTS_MAX])
+				      struct group_reasserts *reasserts)
 {
 	struct foreign_answer answer = {group->on_foreign_write, REASON_FOREIGN_NEW};
 	uint64_t now_ns = apply_now_ns();
@@ -29,7 +53,7 @@ struct foreign_answer foreign__choose(struct controller *controller, const struc
 	if (answer.policy == FOREIGN_ADOPT && is_unlimited)
 		answer.policy = FOREIGN_OBEY;
 	if (answer.policy == FOREIGN_REASSERT && answer.reason != REASON_MAKER &&
-	    !foreign__may_reassert(reasserts_ns, now_ns))
+	    !foreign__may_reassert(reasserts, answer.reason, now_ns))
 		answer = (struct foreign_answer){FOREIGN_OBEY, REASON_FOREIGN_TOO_OFTEN};
 	return answer;
 }

@@ -20,7 +20,16 @@
 #include "user/decide_memory.h"
 #include "user/quota.h"
 
+/* A minute's: to what others want, and to what only resets (daemon-reload does, once a package). */
 #define GROUP_REASSERTS_MAX 3
+#define GROUP_RESETS_MAX 60
+
+/* Which of this minute's are taken. */
+struct group_reasserts {
+	uint64_t at_ns[GROUP_REASSERTS_MAX];
+	uint64_t resets_since_ns;
+	unsigned int resets_cnt;
+};
 
 struct advise_track;
 
@@ -35,12 +44,12 @@ struct group_cpu {
 	uint64_t burst_ppm; /* of one CPU */
 	bool has_burst; /* configured, and no administrator's is obeyed */
 	uint64_t burst_us; /* what we last wrote or found; UINT64_MAX: the kernel has none */
-	uint64_t burst_reasserts_ns[GROUP_REASSERTS_MAX];
+	struct group_reasserts burst_reasserts;
 	uint64_t calm_since_ns; /* could do with less since; 0: cannot */
 	uint64_t usage_us, looked_ns; /* cpu.stat, when last looked */
 	uint64_t noted_throttled_ns; /* told in the journal so far */
 	uint32_t noted_periods_cnt, noted_throttled_cnt;
-	uint64_t reasserts_ns[GROUP_REASSERTS_MAX];
+	struct group_reasserts reasserts;
 	bool is_soft_given;
 	bool is_stopped; /* an administrator's value is obeyed until a reload */
 	struct advise_track *advise; /* owned; NULL: by the fixed step alone */
@@ -70,7 +79,7 @@ struct group_io {
 	uint64_t raised_ns;
 	uint64_t bound_ns; /* when it was said last that another's limit binds; 0: never */
 	uint64_t noted_cnt; /* throttled bios told in the journal so far */
-	uint64_t reasserts_ns[GROUP_REASSERTS_MAX];
+	struct group_reasserts reasserts;
 	bool is_stopped;
 };
 
@@ -86,7 +95,7 @@ struct group {
 	struct group_io *io; /* the same */
 	struct priority_config priority; /* of its tasks, where has_priority */
 	bool has_priority;
-	uint64_t weight_reasserts_ns[GROUP_REASSERTS_MAX]; /* of that priority's weight */
+	struct group_reasserts weight_reasserts; /* of that priority's weight */
 	uint32_t task_records_cnt; /* of single threads, about: what went is found later */
 	struct memory_rule rule;
 	int dir_fd;
@@ -99,7 +108,7 @@ struct group {
 	uint64_t high_bytes; /* what we last wrote or found */
 	uint64_t high_least_bytes; /* the original: never under it */
 	uint64_t high_gap_bytes; /* so far below memory.max, as it was at first */
-	uint64_t high_reasserts_ns[GROUP_REASSERTS_MAX];
+	struct group_reasserts high_reasserts;
 	uint64_t limit_bytes; /* what we last wrote or found */
 	uint64_t made_ns; /* CLOCK_MONOTONIC at the end of its cgroup_mkdir(); 0: it was there
 			     before us */
@@ -107,7 +116,7 @@ struct group {
 	uint64_t look_file_bytes; /* page cache of it and all below, when last looked */
 	uint64_t look_ns;
 	uint64_t calm_since_ns; /* could do with less since; 0: cannot */
-	uint64_t reasserts_ns[GROUP_REASSERTS_MAX];
+	struct group_reasserts reasserts;
 	bool is_soft_given; /* by the configuration, not found */
 	bool is_stopped; /* an administrator's value is obeyed: no rule until a reload */
 	bool is_shrinking; /* the main thread is in the kernel with a lower limit for it, */

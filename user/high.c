@@ -131,16 +131,25 @@ static struct foreign_answer choose(struct group *group, uint64_t bytes, uint64_
 	if (answer.policy == FOREIGN_ADOPT && bytes == UINT64_MAX)
 		answer.policy = FOREIGN_OBEY;
 	if (answer.policy == FOREIGN_REASSERT &&
-	    !foreign__may_reassert(group->high_reasserts_ns, now_ns))
+	    !foreign__may_reassert(&group->high_reasserts, answer.reason, now_ns))
 		answer = (struct foreign_answer){FOREIGN_OBEY, REASON_FOREIGN_TOO_OFTEN};
 	return answer;
+}
+
+/* Theirs is what goes back in the end. */
+static void amend(const struct controller *controller, const struct group *group, uint64_t bytes)
+{
+	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_MEMORY_HIGH, 0);
+	char value[24];
+
+	snprintf(value, sizeof(value), "%" PRIu64, bytes);
+	apply__amend_knob(&controller->apply, &key, bytes == UINT64_MAX ? "max" : value);
 }
 
 static void take(struct controller *controller, struct group *group, uint64_t bytes,
 		 enum foreign_policy policy)
 {
 	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_MEMORY_HIGH, 0);
-	char value[24];
 
 	if (policy == FOREIGN_OBEY) {
 		high__leave(controller, group);
@@ -149,11 +158,7 @@ static void take(struct controller *controller, struct group *group, uint64_t by
 		govern__set_rule(controller, group);
 		return;
 	}
-	snprintf(value, sizeof(value), "%" PRIu64, bytes);
-	if (bytes != UINT64_MAX)
-		apply__amend_knob(&controller->apply, &key, value);
-	else
-		apply__amend_knob(&controller->apply, &key, "max");
+	amend(controller, group, bytes);
 	pthread_mutex_lock(&controller->groups.lock);
 	if (policy == FOREIGN_ADOPT)
 		measure(group, bytes, bytes, group->limit_bytes);
@@ -167,7 +172,7 @@ void high__foreign(struct controller *controller, struct group *group,
 {
 	struct journal_record record = report_about(group, JOURNAL_FOREIGN_WRITE);
 	struct foreign_answer answer;
-	uint64_t bytes;
+	uint64_t bytes, theirs;
 
 	if (!group->has_memory || group->is_stopped || controller->apply.is_dry_run)
 		return;
@@ -176,8 +181,13 @@ void high__foreign(struct controller *controller, struct group *group,
 		govern__set_rule(controller, group);
 		return;
 	}
-	if (cgfs_read_bytes(group->dir_fd, "memory.high", &bytes) || bytes == group->high_bytes)
+	if (cgfs_read_bytes(group->dir_fd, "memory.high", &bytes))
 		return;
+	if (bytes == group->high_bytes) {
+		if (event && !foreign__bytes(group, event, &theirs) && theirs == bytes)
+			amend(controller, group, bytes);
+		return;
+	}
 	answer = choose(group, bytes, apply_now_ns());
 	record.knob = knob_name(CGBPF_KNOB_MEMORY_HIGH);
 	record.old_bytes = group->high_bytes;

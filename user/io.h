@@ -11,6 +11,8 @@
 const char *io_kind_name(enum io_kind kind);
 /* "8:0 rbps=1048576 wbps=max riops=max wiops=max", as knob__read gives it. 0 or -EINVAL. */
 int io_parse(const char *line, uint64_t ret_rates[IO_KINDS]);
+/* Does the line, or a part of it as somebody writes it, say anything of KIND? */
+bool io_names_kind(const char *line, enum io_kind kind);
 /* The same line; returns BUF. CGBPF_VALUE_LEN bytes suffice. */
 char *io_format(uint32_t device, const uint64_t rates[IO_KINDS], char *buf, size_t len);
 /* In RATES, those in which THEIRS differs from OURS become theirs. */

@@ -21,14 +21,39 @@ static bool is_touched(const struct written *written, int kind)
 	return written->theirs[kind] != written->standing[kind];
 }
 
+/* What is to go back in the end, if nobody writes; where none is recorded, what STANDS. */
+static void read_original(const struct controller *controller, const struct cgbpf_ledger_key *key,
+			  const uint64_t stands[IO_KINDS], uint64_t ret_rates[IO_KINDS])
+{
+	struct cgbpf_ledger_entry entry;
+
+	if (ledger__get(controller->apply.ledger_fd, key, &entry) ||
+	    io_parse(entry.original, ret_rates))
+		memcpy(ret_rates, stands, IO_KINDS * sizeof(*ret_rates));
+}
+
+/* What they wrote is ours already: of the line, what they named goes back in the end. */
+static void agree(const struct controller *controller, const struct written *written,
+		  const struct cgbpf_event *event)
+{
+	uint64_t original[IO_KINDS];
+	char text[CGBPF_VALUE_LEN];
+
+	read_original(controller, &written->key, written->standing, original);
+	for (int kind = 0; kind < IO_KINDS; kind++)
+		if (io_names_kind(event->write.value, kind))
+			original[kind] = written->standing[kind];
+	io_format(written->key.device, original, text, sizeof(text));
+	apply__amend_knob(&controller->apply, &written->key, text);
+}
+
 /* Is there anything to answer? */
 static bool read_line(struct controller *controller, const struct group *group,
-		      struct written *ret_written)
+		      const struct cgbpf_event *event, struct written *ret_written)
 {
 	struct written written = {
 		.key = group__key(group, CGBPF_KNOB_IO_MAX, group->io->device),
 	};
-	struct cgbpf_ledger_entry entry;
 	uint64_t original[IO_KINDS];
 	int err;
 
@@ -39,13 +64,15 @@ static bool read_line(struct controller *controller, const struct group *group,
 	pthread_mutex_unlock(&controller->groups.lock);
 	io_format(group->io->device, written.standing, written.ours_text,
 		  sizeof(written.ours_text));
-	/* Another device's line, or a raise of ours came after it. */
-	if (err || strcmp(written.text, written.ours_text) == 0 ||
-	    io_parse(written.text, written.theirs))
+	if (err || io_parse(written.text, written.theirs))
 		return false;
-	if (ledger__get(controller->apply.ledger_fd, &written.key, &entry) ||
-	    io_parse(entry.original, original))
-		memcpy(original, written.theirs, sizeof(original));
+	/* Theirs too, another device's line, or a raise of ours came after it. */
+	if (strcmp(written.text, written.ours_text) == 0) {
+		if (foreign__agrees(event, written.text))
+			agree(controller, &written, event);
+		return false;
+	}
+	read_original(controller, &written.key, written.theirs, original);
 	io_merge(original, written.standing, written.theirs);
 	io_format(group->io->device, original, written.original, sizeof(written.original));
 	*ret_written = written;
@@ -123,7 +150,7 @@ void io__foreign(struct controller *controller, struct group *group,
 	struct written written;
 
 	if (io->is_stopped || controller->apply.is_dry_run ||
-	    !read_line(controller, group, &written))
+	    !read_line(controller, group, event, &written))
 		return;
 	for (int kind = 0; kind < IO_KINDS; kind++) {
 		if (!is_touched(&written, kind))
@@ -138,7 +165,7 @@ void io__foreign(struct controller *controller, struct group *group,
 	/* A limit that nobody governs is theirs. */
 	if (is_ours)
 		answer = foreign__choose(controller, group, &written.key, written.original,
-					 is_soft_given, is_unlimited, io->reasserts_ns);
+					 is_soft_given, is_unlimited, &io->reasserts);
 	record.knob = knob_name(written.key.knob);
 	record.device = knob_device(io->device, device);
 	record.old_text = written.ours_text;

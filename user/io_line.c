@@ -57,6 +57,14 @@ char *io_format(uint32_t device, const uint64_t rates[IO_KINDS], char *buf, size
 	return buf;
 }
 
+bool io_names_kind(const char *line, enum io_kind kind)
+{
+	char key[16];
+
+	snprintf(key, sizeof(key), " %s=", names[kind]);
+	return strstr(line, key) != NULL;
+}
+
 void io_merge(uint64_t rates[IO_KINDS], const uint64_t ours[IO_KINDS],
 	      const uint64_t theirs[IO_KINDS])
 {

@@ -31,6 +31,37 @@ const char *knob_name(uint32_t knob)
 	return knob < CGBPF_KNOB_MAX && names[knob] ? names[knob] : "unknown";
 }
 
+/* Words end where kernfs handlers end them. */
+#define BLANKS " \t\n"
+
+static bool has_word(const char *text, const char *word, size_t len)
+{
+	for (text += strspn(text, BLANKS); *text; text += strspn(text, BLANKS)) {
+		size_t text_len = strcspn(text, BLANKS);
+
+		if (text_len == len && memcmp(text, word, len) == 0)
+			return true;
+		text += text_len;
+	}
+	return false;
+}
+
+bool knob_agrees(const char *wrote, const char *standing)
+{
+	size_t len;
+
+	wrote += strspn(wrote, BLANKS);
+	len = strcspn(wrote, BLANKS);
+	if (!len || strcspn(standing, BLANKS) != len || memcmp(wrote, standing, len) != 0)
+		return false;
+	for (wrote += len; *(wrote += strspn(wrote, BLANKS)); wrote += len) {
+		len = strcspn(wrote, BLANKS);
+		if (!has_word(standing, wrote, len))
+			return false;
+	}
+	return true;
+}
+
 int knob__open(int dir_fd, uint32_t knob, int *ret_fd)
 {
 	int fd = openat(dir_fd, knob_name(knob), O_RDWR | O_NOFOLLOW | O_CLOEXEC);

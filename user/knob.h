@@ -29,6 +29,13 @@ int knob__open(int dir_fd, uint32_t knob, int *ret_fd);
 int knob__read_fd(int fd, const struct cgbpf_ledger_key *key, char *buf, size_t len);
 int knob__read(int dir_fd, const struct cgbpf_ledger_key *key, char *buf, size_t len);
 
+/*
+ * Does what somebody WROTE leave STANDING (as knob__read gives it) as it is? Each word of it stands
+ * there, the first in its place; what is not written the kernel leaves (a period, limits of
+ * io.max).
+ */
+bool knob_agrees(const char *wrote, const char *standing);
+
 /* "8:0"; returns BUF. */
 char *knob_device(uint32_t device, char buf[KNOB_DEVICE_LEN]);
 /* As the ledger's keys have it (MAJOR and MINOR of include/linux/kdev_t.h). */

@@ -33,13 +33,15 @@ void priority__foreign(struct controller *controller, struct group *group,
 	    knob__open(group->dir_fd, key.knob, &fd))
 		return;
 	snprintf(ours, sizeof(ours), "%" PRIu64, group->priority.weight);
-	if (knob__read_fd(fd, &key, value, sizeof(value)) || strcmp(value, ours) == 0 ||
-	    units_parse_limit(value, &theirs)) {
-		close(fd);
-		return;
+	if (knob__read_fd(fd, &key, value, sizeof(value)) || units_parse_limit(value, &theirs))
+		goto out;
+	if (strcmp(value, ours) == 0) {
+		if (foreign__agrees(event, ours))
+			apply__amend_knob(&controller->apply, &key, ours);
+		goto out;
 	}
 	answer = foreign__choose(controller, group, &key, value, true, false,
-				 group->weight_reasserts_ns);
+				 &group->weight_reasserts);
 	record.knob = knob_name(key.knob);
 	record.old_text = ours;
 	record.new_text = value;
@@ -52,6 +54,7 @@ void priority__foreign(struct controller *controller, struct group *group,
 		else
 			apply__set(&controller->apply, &key, fd, ours, NULL);
 	}
-	close(fd);
 	foreign__tell(controller, event, &record, answer);
+out:
+	close(fd);
 }

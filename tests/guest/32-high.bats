@@ -46,6 +46,18 @@ is_high() {
 	wait_for "$DEADLINE" is_high 48M
 }
 
+@test "memory.high: the very value that is ours, written by somebody else, is what goes back in the end" {
+	local high
+	start_cgbpf -c "$CONFIG"
+	lives "$WEB" touch --bytes 150M
+	high=$(<"$WEB/memory.high")
+	echo "$high" >"$WEB/memory.high"
+	wait_for "$DEADLINE" has_original "$high"
+	stop_cgbpf TERM
+	assert_high "$high"
+	assert_limit "$WEB" 64M
+}
+
 @test "memory.high that somebody else sets is obeyed, and its original, set again, is answered" {
 	start_cgbpf -c "$CONFIG"
 	lives "$WEB" touch --bytes 100M

@@ -96,10 +96,12 @@ cgroup_of() {
 	echo 100 >"$cgroup/cpu.weight"
 	wait_journal '.event == "foreign_write" and .knob == "cpu.weight" and .answer == "reassert" and .reason == "foreign_reset"'
 	wait_for "$DEADLINE" has_weight "$cgroup" 300
-	echo 500 >"$cgroup/cpu.weight"
-	wait_journal '.event == "foreign_write" and .knob == "cpu.weight" and .answer == "obey" and .old == "300" and .new == "500"'
+	# The same weight by another name (sched_prio_to_weight[] in kernel/sched/core.c).
+	echo -5 >"$cgroup/cpu.weight.nice"
+	wait_journal '.event == "foreign_write" and .knob == "cpu.weight" and .answer == "obey" and .old == "300"
+		and .new == "305" and .value == "-5"'
 	stop_cgbpf TERM
-	assert_equal "$(<"$cgroup/cpu.weight")" 500
+	assert_equal "$(<"$cgroup/cpu.weight")" 305
 }
 
 @test "priority: what was changed comes back after a crash" {

@@ -58,6 +58,11 @@ IN_CGROUP=(bash -c 'echo 0 >"$0/cgroup.procs" && exec "$@"')
 
 # --- a cgbpf in trouble ------------------------------------------------------------------------
 
+# has_original TEXT: is there a limit that goes back to it?
+has_original() {
+	ledger_dump | jq -e --arg value "$1" 'any(.. | .original?; . == $value)' >/dev/null
+}
+
 # As in a crash: no word, no exit.
 crash_cgbpf() {
 	local pid=$CGBPF_PID
