@@ -112,10 +112,12 @@ void note__catch_up(struct controller *controller)
 
 	for (group = groups__next(&controller->groups, NULL); group; group = next) {
 		next = groups__next(&controller->groups, group);
-		if (faccessat(group->dir_fd, "cgroup.procs", F_OK, 0))
+		if (faccessat(group->dir_fd, "cgroup.procs", F_OK, 0)) {
 			note__gone(controller, group->id);
-		else if (!controller->is_observing)
+		} else if (!controller->is_observing) {
 			foreign__find(controller, group);
+			priority__catch_up(controller, group);
+		}
 	}
 	govern__all(controller);
 }

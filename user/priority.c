@@ -263,6 +263,25 @@ void priority__note(struct controller *controller, const struct cgbpf_event *eve
 	}
 }
 
+void priority__catch_up(struct controller *controller, struct group *group)
+{
+	char nice[TASK_VALUE_LEN], policy[TASK_VALUE_LEN];
+	struct task_rule rule;
+
+	if (!group->has_priority)
+		return;
+	if (group->priority.sched) {
+		policy_text(group->priority.sched, policy);
+		rule = rule_of(controller, group, CGBPF_KNOB_POLICY, policy);
+		task__catch_up(&rule, group->dir_fd);
+	}
+	if (group->priority.has_nice) {
+		snprintf(nice, sizeof(nice), "%d", group->priority.nice);
+		rule = rule_of(controller, group, CGBPF_KNOB_NICE, nice);
+		task__catch_up(&rule, group->dir_fd);
+	}
+}
+
 void priority__tend(struct controller *controller)
 {
 	struct group *group = NULL;

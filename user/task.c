@@ -194,6 +194,21 @@ int task__set_all(const struct task_rule *rule, int dir_fd, size_t *ret_left_cnt
 	return err;
 }
 
+static int set_common(const struct task_rule *rule, uint32_t tid)
+{
+	char now[TASK_VALUE_LEN];
+	int err = task_read(tid, rule->knob, now);
+
+	return err || strcmp(now, rule->common) != 0 ? err : task__set(rule, tid);
+}
+
+int task__catch_up(const struct task_rule *rule, int dir_fd)
+{
+	struct all all = {rule, set_common, 0};
+
+	return task__each(dir_fd, change_one, &all);
+}
+
 int task__set_process(const struct task_rule *rule, uint32_t pid, uint32_t most_cnt, bool with_keep,
 		      size_t *ret_left_cnt)
 {

@@ -44,6 +44,11 @@ int task__keep(const struct task_rule *rule, uint32_t tid);
 int task__keep_all(const struct task_rule *rule, int dir_fd);
 /* Every thread of the cgroup. *RET_LEFT_CNT: for how many there was no room. */
 int task__set_all(const struct task_rule *rule, int dir_fd, size_t *ret_left_cnt);
+/*
+ * Those whose coming nobody told: every thread of the cgroup that has the common value. Another
+ * value may have been given to it since.
+ */
+int task__catch_up(const struct task_rule *rule, int dir_fd);
 
 /* Every thread of a process, as task__each_of, with what they have kept first where WITH_KEEP. */
 int task__set_process(const struct task_rule *rule, uint32_t pid, uint32_t most_cnt, bool with_keep,

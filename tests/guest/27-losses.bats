@@ -47,6 +47,33 @@ resident_kb() {
 	assert_equal "$(cat "$MANY"/m*/memory.max | grep -cx max)" 2198 "cgroups as they were"
 }
 
+@test "a task that came while records were lost has its priority all the same, one with a value of its own keeps it" {
+	local crew=$TEST_CGROUP/crew plain polite
+	is_nice() { [[ $(ps -o ni= -p "$1") -eq $2 ]]; }
+	mkdir "$crew"
+	write_targets <<-END
+		  - name: crew
+		    cgroup: "$(path_of "$crew")"
+		    priority: { nice: 10 }
+	END
+	start_cgbpf -c "$CONFIG"
+	pause_cgbpf
+	"$MKDIRS" "$MANY" many 2200
+	sleep 1000 3>&- &
+	plain=$!
+	nice -n 5 sleep 1000 3>&- &
+	polite=$!
+	wait_for "$DEADLINE" is_nice "$polite" 5
+	echo "$plain" >"$crew/cgroup.procs"
+	echo "$polite" >"$crew/cgroup.procs"
+	resume_cgbpf
+	wait_journal '.event == "events_lost" and .count > 0' >/dev/null
+	wait_for "$DEADLINE" is_nice "$plain" 10
+	is_nice "$polite" 5
+	stop_cgbpf TERM
+	is_nice "$plain" 0
+}
+
 @test "cgroups that went while it stood still are forgotten" {
 	write_config "$(path_of "$MANY")/*" 16M 32M
 	"$MKDIRS" "$MANY" many 1100
@@ -62,11 +89,13 @@ resident_kb() {
 	stop_cgbpf TERM
 }
 
+# bats test_tags=soak
 @test "cgroups that come, grow and go leave nothing behind" {
-	local round
+	local round cgroups
+	cgroups=$(rounds 60 5000)
 	write_config "$(path_of "$MANY")/*" 8M 32M "step: 4M"
 	start_cgbpf -c "$CONFIG"
-	for ((round = 0; round < ${CHURN_ROUNDS:-60}; round++)); do
+	for ((round = 0; round < cgroups; round++)); do
 		mkdir "$MANY/c"
 		"$WORKLOAD" touch --bytes 12M --cgroup "$MANY/c" >/dev/null 2>&1 3>&- || true
 		rmdir "$MANY/c"
