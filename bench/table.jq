@@ -70,4 +70,11 @@ else empty end),
 			(.best_ratio | change)))
 		| row([16, 12, 32, 10, 32, 10, 32, 10])),
 	"BPF run time of these loops, counted by the kernel: nothing governed \(.overhead.run_time_share.idle | percent), another \(.overhead.run_time_share.beside | percent), governed \(.overhead.run_time_share.governed | percent)"
+else empty end),
+(if .scale then
+	"",
+	"Beside many governed cgroups; \(.scale[0].trials) rescues each",
+	(["cgroups", "start", "CPU time of it", "resident", "killed", "event to limit, p50", "p99", "end"] | row([10, 12, 16, 12, 8, 22, 12, 12])),
+	(.scale[] | [.cgroups, "\(.start_s | times) s", "\(.cpu_s | times) s", (.resident_bytes | mib), .killed, (.effective_ns.p50 | us),
+		(.effective_ns.p99 | us), "\(.stop_s | times) s"] | row([10, 12, 16, 12, 8, 22, 12, 12]))
 else empty end)
