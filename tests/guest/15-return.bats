@@ -49,6 +49,26 @@ load helpers
 	assert_kills "$needy" 0
 }
 
+# bats test_tags=soak
+@test "return: limits that rise and fall again and again cost nobody's life" {
+	local cgroups=() name round last
+	last=$(rounds 6 300)
+	for name in a b c; do
+		cgroups+=("$(make_cgroup "$name")")
+	done
+	write_config "$(path_of "$TEST_CGROUP")/*" 16M 128M "step: 8M, return_after: 50ms"
+	start_cgbpf -c "$CONFIG"
+	# While one rises the other two fall.
+	for ((round = 0; round < last; round++)); do
+		lives "${cgroups[round % 3]}" touch --bytes $((20 + RANDOM % 100))M || fail "in round $round"
+	done
+	for name in "${cgroups[@]}"; do
+		wait_limit "$name" 16M
+	done
+	jq -se --argjson rounds "$last" 'map(select(.event == "limit_returned")) | length > $rounds' "$JOURNAL" ||
+		fail "$(cat "$JOURNAL")"
+}
+
 # bats test_tags=core
 @test "return: a process above soft survives that governing begins, and that it ends" {
 	local cgroup

@@ -5,9 +5,6 @@
 bats_require_minimum_version 1.5.0
 load faults
 
-# Deaths in the test of random moments.
-ROUNDS=${CRASH_ROUNDS:-4}
-
 setup() {
 	WEB=$(make_cgroup web 24M)
 	DB=$(make_cgroup db 20M)
@@ -25,9 +22,11 @@ run_traced() {
 		"$CGBPF" run -c "$CONFIG" --journal "$JOURNAL" --duration 1 >"$LIVE_DIR/said" 2>&1 3>&-
 }
 
+# bats test_tags=soak
 @test "killed at any moment of its work, restore puts every limit back" {
-	local round
-	for ((round = 1; round <= ROUNDS; round++)); do
+	local round deaths
+	deaths=$(rounds 4 200)
+	for ((round = 1; round <= deaths; round++)); do
 		: >"$JOURNAL"
 		start_cgbpf -c "$CONFIG"
 		churn "$WEB" 40M

@@ -144,6 +144,50 @@ loaded() {
 	assert_originals
 }
 
+# What it said of each reload.
+reloads() {
+	grep -aE 'not reloaded, the old one stays|^reloaded: ' "$CGBPF_STDERR"
+}
+
+has_reloads() {
+	(($(reloads | wc -l) == $1))
+}
+
+# mutate FILE AT BYTE: it now has this byte there.
+mutate() {
+	# shellcheck disable=SC2059 # the escape is the point
+	printf "\\x$(printf %02x "$3")" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# bats test_tags=soak
+@test "a configuration with one wrong byte, at SIGHUP under load, is taken or refused as a whole" {
+	local round last size at=0 refused=0
+	last=$(rounds 5 50)
+	cp "$CONFIG" "$LIVE_DIR/good"
+	size=$(wc -c <"$CONFIG")
+	start_cgbpf -c "$CONFIG"
+	churn "$WEB" 40M
+	for ((round = 1; round <= last; round++)); do
+		# The first is one that cannot be taken.
+		mutate "$CONFIG" "$at" $((round == 1 ? 0 : RANDOM % 256))
+		at=$((RANDOM % size))
+		kill -HUP "$CGBPF_PID"
+		wait_for "$DEADLINE" has_reloads $((2 * round - 1))
+		if reloads | tail -n 1 | grep -q 'not reloaded'; then
+			refused=$((refused + 1))
+			lives "$MAX" touch --bytes 40M || fail "after: $(reloads | tail -n 1)"
+		fi
+		cp "$LIVE_DIR/good" "$CONFIG"
+		kill -HUP "$CGBPF_PID"
+		wait_for "$DEADLINE" has_reloads $((2 * round))
+	done
+	((refused > 0)) || fail "none of $last was refused"
+	stop_churn
+	lives "$WEB" touch --bytes 40M
+	stop_cgbpf TERM
+	assert_originals
+}
+
 @test "a configuration that vanished is refused at SIGHUP" {
 	start_cgbpf -c "$CONFIG"
 	rm "$CONFIG"

@@ -69,9 +69,8 @@ need() {
 	END
 	apply
 	"$CGBPF" tree compose -c "$TREE" --template "$LIVE_DIR/template.yaml" >"$LIVE_DIR/compose.yaml"
-	docker-compose -p t -f "$LIVE_DIR/compose.yaml" config >"$LIVE_DIR/config"
-	grep -q "cgroup_parent: $PARENT1" "$LIVE_DIR/config"
-	grep -q "cgroup_parent: $PARENT2" "$LIVE_DIR/config"
+	grep -q "cgroup_parent: \"$PARENT1\"" "$LIVE_DIR/compose.yaml"
+	grep -q "cgroup_parent: \"$PARENT2\"" "$LIVE_DIR/compose.yaml"
 	docker-compose -p t -f "$LIVE_DIR/compose.yaml" up -d
 	"$CGBPF" tree show --json | jq -e '.[0].services | map(.processes > 0) == [true, true]'
 }

@@ -13,6 +13,11 @@ PROGRAMS=$PWD/build/programs
 TEST_CGROUP=${BATS_TEST_FILENAME##*/}
 TEST_CGROUP=$CGROUP_ROOT/t-${TEST_CGROUP%%-*}-${BATS_SUITE_TEST_NUMBER:-0}
 
+# rounds FEW MANY: how often; MANY in `make soak`.
+rounds() {
+	[[ -n ${CGBPF_SOAK:-} ]] && echo "$2" || echo "$1"
+}
+
 # --- cgroups -----------------------------------------------------------------------------------
 
 # make_cgroup NAME [LIMIT]: prints its folder; NAME may have slashes. LIMIT becomes memory.max.
