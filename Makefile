@@ -38,7 +38,7 @@ TOOLS := $(patsubst tests/fixtures/%.c,$(BUILD)/%,$(filter-out %.bpf.c,$(wildcar
 say = @printf '  %-2s %s\n' $(1) $(2)
 Q := @
 
-.PHONY: all tools lab unit unit-asan test test-matrix demo experiment bench lint format install clean help vmlinux fuzz
+.PHONY: all tools lab unit unit-asan test test-matrix soak demo experiment bench lint format install clean help vmlinux fuzz
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -175,11 +175,15 @@ fuzz: ## feed the reader of configurations whatever comes: FUZZ_SECONDS=30
 
 test: ## install what is missing, build, run every test (6.12)
 	$(Q)scripts/setup
-	$(Q)scripts/suite --guests 2 6.12 systemd
+	$(Q)scripts/suite --guests 2 systemd 6.12
 
 test-matrix: ## every test on every kernel
 	$(Q)scripts/setup
-	$(Q)scripts/suite --guests 2 $(KERNELS) systemd
+	$(Q)scripts/suite --guests 2 systemd $(KERNELS)
+
+soak: ## the tests of faults with many more rounds: an hour
+	$(Q)scripts/setup
+	$(Q)scripts/suite --soak --guests 2 6.12
 
 demo: ## install what is missing, build, show the main job
 	$(Q)scripts/setup
