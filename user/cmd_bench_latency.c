@@ -122,10 +122,6 @@ static int hand_out(const struct call *call, const struct latency_result *result
 		log_error("bench-latency: nothing could be measured");
 		return EXIT_CANNOT;
 	}
-	if (fflush(stdout) || ferror(stdout)) {
-		log_error("bench-latency: standard output: %s", strerror(errno));
-		return EXIT_FAILED;
-	}
 	err = call->svg ? latency_picture(result, &figures, call->svg, error, sizeof(error)) : 0;
 	if (err)
 		log_error("bench-latency: %s: %s%s%s", call->svg, plot_error(err),

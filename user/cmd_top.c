@@ -255,8 +255,11 @@ static int go_round(struct top *top, uint64_t interval_ns, uint64_t rounds, bool
 		else
 			print_table(top);
 		drop_unseen(top);
-		if (fflush(stdout))
-			break; /* the reader is gone */
+		if (fflush(stdout)) {
+			if (errno == EPIPE)
+				clearerr(stdout); /* the reader has seen enough */
+			break;
+		}
 	}
 	return err;
 }
