@@ -110,7 +110,7 @@ int outfile_check(const char *file)
 
 int outfile__commit(struct outfile *out)
 {
-	int err = fflush(out->stream) || ferror(out->stream) ? -errno : 0;
+	int err = fflush(out->stream) || ferror(out->stream) ? -(errno ?: EIO) : 0;
 
 	if (!err && out->part && fsync(fileno(out->stream)) < 0)
 		err = -errno;

@@ -149,9 +149,23 @@ static void json_replaces_files_alone(void **state)
 	assert_int_equal(type_of(pipe_there), S_IFIFO);
 }
 
+/* As of a disk that is full for a while: the stream knows, errno does not any more. */
+static void what_was_lost_before_the_end_is_told(void **state)
+{
+	static const char text[1 << 16] = {1};
+	struct outfile out;
+
+	(void)state;
+	assert_int_equal(outfile__open("/dev/full", &out), 0);
+	fwrite(text, 1, sizeof(text), out.stream);
+	errno = 0;
+	assert_int_equal(outfile__commit(&out), -EIO);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_lost_before_the_end_is_told),
 		cmocka_unit_test(a_link_stays_and_what_it_leads_to_is_replaced),
 		cmocka_unit_test(what_is_abandoned_was_never_there),
 		cmocka_unit_test(a_pipe_is_written_to_and_stays),
