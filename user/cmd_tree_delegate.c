@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "user/cgfs.h"
 #include "user/cmd_tree.h"
 #include "user/log.h"
+#include "user/outfile.h"
 #include "user/text.h"
 
 #define SYSTEMD_RUNS "/run/systemd/system"
@@ -25,24 +27,37 @@ static bool has_systemd(void)
 	return access(SYSTEMD_RUNS, F_OK) == 0;
 }
 
+/* Whole or as it was: half a line would take every controller away. */
+static int put_file(const char *file, const char *text)
+{
+	struct outfile out;
+	int err = outfile__open_regular(file, &out);
+
+	if (err)
+		return err;
+	/* What could not be taken, the stream tells at its end. */
+	fputs(text, out.stream);
+	return outfile__commit(&out);
+}
+
 /* systemd takes controllers away again that no unit is said to need. */
 static int write_drop_in(uint32_t uid, struct tree_error *error)
 {
 	char folder[128], file[192];
-	int fd;
+	bool is_ours;
+	int err;
 
 	snprintf(folder, sizeof(folder), UNITS "/user@%u.service.d", uid);
 	snprintf(file, sizeof(file), "%s/50-cgbpf-delegate.conf", folder);
-	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+	is_ours = mkdir(folder, 0755) == 0;
+	if (!is_ours && errno != EEXIST)
 		return tree_fail(error, EXIT_FAILED, "%s: %s", folder, strerror(errno));
-	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0 || write(fd, DROP_IN, strlen(DROP_IN)) != (ssize_t)strlen(DROP_IN)) {
-		tree_fail(error, EXIT_FAILED, "%s: %s", file, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return -1;
+	err = put_file(file, DROP_IN);
+	if (err) {
+		if (is_ours)
+			rmdir(folder);
+		return tree_fail(error, EXIT_FAILED, "%s: %s", file, strerror(-err));
 	}
-	close(fd);
 	printf("wrote %s\n", file);
 	return 0;
 }
