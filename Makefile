@@ -38,7 +38,7 @@ TOOLS := $(patsubst tests/fixtures/%.c,$(BUILD)/%,$(filter-out %.bpf.c,$(wildcar
 say = @printf '  %-2s %s\n' $(1) $(2)
 Q := @
 
-.PHONY: all tools lab unit unit-asan test test-matrix soak demo experiment bench lint format install clean help vmlinux fuzz
+.PHONY: all tools lab unit unit-asan test test-matrix soak demo experiment bench lint format install uninstall clean help vmlinux fuzz
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -228,13 +228,26 @@ $(BUILD)/cgbpf.bash: cgbpf scripts/completion
 	$(call say,BS,$@)
 	$(Q)scripts/completion ./cgbpf > $@
 
-install: cgbpf $(BUILD)/cgbpf.8 $(BUILD)/cgbpf.bash ## to $(DESTDIR)$(PREFIX), with manual page, completion, systemd unit and logrotate file
+UNIT_DIR := $(PREFIX)/lib/systemd/system
+DOC_DIR := $(PREFIX)/share/doc/cgbpf
+
+# All that install puts there, and all that uninstall takes away.
+INSTALLED = $(PREFIX)/sbin/cgbpf $(PREFIX)/share/man/man8/cgbpf.8 $(PREFIX)/share/bash-completion/completions/cgbpf \
+	$(UNIT_DIR)/cgbpf.service $(UNIT_DIR)/cgbpf-retrain.service $(UNIT_DIR)/cgbpf-retrain.timer $(DOC_DIR)/cgbpf-samples.conf \
+	$(SYSCONFDIR)/logrotate.d/cgbpf
+
+install: cgbpf $(BUILD)/cgbpf.8 $(BUILD)/cgbpf.bash ## to $(DESTDIR)$(PREFIX), with manual page, completion, systemd units and logrotate file
 	install -D -m 755 cgbpf $(DESTDIR)$(PREFIX)/sbin/cgbpf
 	install -D -m 644 $(BUILD)/cgbpf.8 $(DESTDIR)$(PREFIX)/share/man/man8/cgbpf.8
 	install -D -m 644 $(BUILD)/cgbpf.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/cgbpf
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|/usr/local|$(PREFIX)|' scripts/dist/cgbpf.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/cgbpf.service
+	for unit in cgbpf.service cgbpf-retrain.service cgbpf-retrain.timer; do \
+		sed 's|/usr/local|$(PREFIX)|' scripts/dist/$$unit | install -D -m 644 /dev/stdin $(DESTDIR)$(UNIT_DIR)/$$unit || exit 1; done
+	install -D -m 644 scripts/dist/cgbpf-samples.conf $(DESTDIR)$(DOC_DIR)/cgbpf-samples.conf
 	install -D -m 644 scripts/dist/cgbpf.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/cgbpf
+
+uninstall: ## what install put there, with the same DESTDIR and PREFIX; configuration, journal and models stay
+	rm -f $(INSTALLED:%=$(DESTDIR)%)
+	[ ! -d $(DESTDIR)$(DOC_DIR) ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOC_DIR)
 
 clean: ## all that was built; kernels, packages and results of benches stay
 	rm -rf cgbpf $(BUILD)/cgbpf* $(BUILD)/*.skel.h $(BUILD)/*.bpf.o $(BUILD)/bpf $(BUILD)/user $(BUILD)/unit $(BUILD)/bench/*.bpf.[do] $(BUILD)/bench/*.skel.h $(BUILD)/asan $(BUILD)/fuzz $(BUILD)/lab $(TOOLS) $(TOOLS:=.d)

@@ -161,3 +161,26 @@ without_function() {
 		grep -qx "$package" <<<"$output" || fail "not named: $package"
 	done
 }
+
+# in_root TARGET: as a package is made of what is built; what would be built lies there, so that nothing is.
+in_root() {
+	make --silent BUILD="$LIVE_DIR/built" -o cgbpf -o "$LIVE_DIR/built/cgbpf.8" -o "$LIVE_DIR/built/cgbpf.bash" \
+		DESTDIR="$LIVE_DIR/root" PREFIX=/usr "$1" 3>&-
+}
+
+@test "make install: the units name the program that is installed; uninstall takes all of it away, and nothing else" {
+	local root=$LIVE_DIR/root own
+	mkdir -p "$LIVE_DIR/built" "$root/etc/cgbpf" "$root/usr/share/doc/cgbpf"
+	touch "$LIVE_DIR"/built/cgbpf.{8,bash} "$root/etc/cgbpf/cgbpf.yaml" "$root/usr/share/doc/cgbpf/notes"
+	own=$(find "$root" -type f)
+	in_root install
+	(($(find "$root" -type f | wc -l) == $(wc -l <<<"$own") + 8)) || fail "$(find "$root" -type f)"
+	grep -q '^ExecStart=/usr/sbin/cgbpf run ' "$root/usr/lib/systemd/system/cgbpf.service"
+	grep -q '^ExecStart=/usr/sbin/cgbpf policy retrain ' "$root/usr/lib/systemd/system/cgbpf-retrain.service"
+	! grep -r /usr/local "$root/usr/lib/systemd" || fail "another prefix"
+	in_root uninstall
+	assert_equal "$(find "$root" -type f)" "$own" "files"
+	rm "$root/usr/share/doc/cgbpf/notes"
+	in_root uninstall
+	[[ ! -e $root/usr/share/doc/cgbpf ]] || fail "a folder is left"
+}
