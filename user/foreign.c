@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "user/amount.h"
 #include "user/cgfs.h"
 #include "user/controller.h"
 #include "user/ledger.h"
@@ -78,6 +79,8 @@ static void obey(struct controller *controller, struct group *group, uint64_t by
 		apply__amend(&controller->apply, group->id, bytes);
 	else
 		apply__forget(&controller->apply, group->id);
+	/* Nothing of ours is lowered here any more: who lent would wait for ever. */
+	donors__forget(controller, group->id);
 }
 
 static void adopt(struct controller *controller, struct group *group, uint64_t bytes)
@@ -109,18 +112,26 @@ static void adopt(struct controller *controller, struct group *group, uint64_t b
 
 static void reassert(struct controller *controller, struct group *group, uint64_t bytes)
 {
-	uint64_t ours, written_ns;
+	uint64_t ours, standing, written_ns;
+	bool is_overwritten, is_above = false;
 
 	pthread_mutex_lock(&controller->groups.lock);
-	ours = group->limit_bytes;
+	/* Above hard it is what was found or what somebody set: left until it can be lowered, and
+	 * nothing that is raised to. */
+	ours = least(group->limit_bytes, group->rule.hard_bytes);
 	apply__amend(&controller->apply, group->id, bytes);
-	if (bytes < ours)
+	/* A raise of ours may have been written over theirs. */
+	is_overwritten = !apply__standing(group, &standing) && standing != bytes &&
+			 standing == group->limit_bytes;
+	if (!is_overwritten && bytes < ours) {
 		apply__raise(&controller->apply, group, ours, &written_ns);
-	else
+	} else if (!is_overwritten) {
 		group->limit_bytes = bytes;
+		is_above = bytes > ours;
+	}
 	pthread_mutex_unlock(&controller->groups.lock);
 	/* Should it be in use by now, it stays and returns like any other. */
-	if (bytes > ours)
+	if (is_above)
 		calm__lower(controller, group, ours);
 }
 

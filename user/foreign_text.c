@@ -3,6 +3,7 @@
  * never writes. */
 #include <string.h>
 
+#include "user/amount.h"
 #include "user/cgfs.h"
 #include "user/controller.h"
 #include "user/knob.h"
@@ -12,6 +13,9 @@
 /* A container runtime writes its limits after it has made the cgroup; until then its values are no
  * change of mind. */
 #define SETTLE_NS (5 * 1000000000ULL)
+
+/* PAGE_COUNTER_MAX (include/linux/page_counter.h) in bytes: that many are "max", and so is more. */
+#define LIMIT_MOST_BYTES page_floor(INT64_MAX)
 
 int foreign__bytes(const struct group *group, const struct cgbpf_event *event, uint64_t *ret_bytes)
 {
@@ -23,8 +27,8 @@ int foreign__bytes(const struct group *group, const struct cgbpf_event *event, u
 	/* A leading 0 makes it octal or hexadecimal (memparse() in lib/cmdline.c). */
 	if (text[0] != '0' &&
 	    (!units_parse_limit(text, ret_bytes) || !units_parse_bytes(text, ret_bytes))) {
-		if (*ret_bytes != UINT64_MAX)
-			*ret_bytes &= ~4095ULL; /* as the kernel rounds */
+		/* As the kernel rounds (page_counter_memparse() in mm/page_counter.c). */
+		*ret_bytes = *ret_bytes >= LIMIT_MOST_BYTES ? UINT64_MAX : page_floor(*ret_bytes);
 		return 0;
 	}
 	return cgfs_read_bytes(group->dir_fd, knob_name(event->write.knob), ret_bytes);
