@@ -306,15 +306,18 @@ void cpu__govern(struct controller *controller, struct group *group,
 static void change(struct controller *controller, struct group *group,
 		   const struct cpu_config *config)
 {
+	struct cgbpf_ledger_key key = group__key(group, cpu_knob(group->cpu), 0);
 	struct journal_record record = cpu_about(group, JOURNAL_GOVERNED);
 	struct group_cpu *cpu = group->cpu;
 	char old[TEXT_LEN], new[TEXT_LEN];
 	bool had_burst = cpu->has_burst;
+	/* Where soft is left out now, what was given before is no limit of the cgroup's. */
+	uint64_t found = cpu->is_soft_given ? found_before(controller, cpu, &key) : cpu->rule.soft;
 	uint64_t amount, next;
 	int err = 0;
 
 	pthread_mutex_lock(&controller->groups.lock);
-	configure(cpu, config, cpu->rule.soft);
+	configure(cpu, config, found);
 	amount = next = group_cpu__amount(cpu);
 	pthread_mutex_unlock(&controller->groups.lock);
 	govern__set_rule(controller, group);
@@ -340,6 +343,17 @@ static void change(struct controller *controller, struct group *group,
 	report(controller, &record);
 }
 
+/* Is there a soft, given or found? As when governing begins. */
+static bool has_soft(const struct controller *controller, const struct group *group,
+		     const struct cpu_config *config)
+{
+	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_CPU_MAX, 0);
+	const struct group_cpu *cpu = group->cpu;
+
+	return cpu->mode == CPU_MODE_WEIGHT || config->soft.cores_ppm || !cpu->is_soft_given ||
+	       found_before(controller, cpu, &key) != UINT64_MAX;
+}
+
 void cpu__fit(struct controller *controller, struct group *group,
 	      const struct target_config *target)
 {
@@ -353,7 +367,8 @@ void cpu__fit(struct controller *controller, struct group *group,
 	knob = cpu_knob(group->cpu);
 	if (group->cpu->is_stopped) { /* obeyed until now; considered afresh */
 		leave(controller, group);
-	} else if (is_wanted && target->cpu.mode == group->cpu->mode) {
+	} else if (is_wanted && target->cpu.mode == group->cpu->mode &&
+		   has_soft(controller, group, &target->cpu)) {
 		change(controller, group, &target->cpu);
 	} else {
 		leave(controller, group);

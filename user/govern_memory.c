@@ -217,6 +217,10 @@ static void change(struct controller *controller, struct group *group,
 		   const struct target_config *target)
 {
 	const struct memory_config *memory = &target->memory;
+	/* Where soft is left out now, what was given before is no limit of the cgroup's. */
+	uint64_t found = group->is_soft_given
+				 ? limit_before(controller, group->id, group->rule.soft_bytes)
+				 : group->rule.soft_bytes;
 	struct journal_record record;
 	uint64_t written_ns, lent, to;
 
@@ -225,7 +229,7 @@ static void change(struct controller *controller, struct group *group,
 	group->hold_ns = memory->hold_ns;
 	group->is_soft_given = memory->soft_bytes != 0;
 	group->is_never_donor = target->donor == DONOR_NEVER;
-	group->rule = govern__rule(memory, group->rule.soft_bytes);
+	group->rule = govern__rule(memory, found);
 	group->is_hard_said = false;
 	record = report_about(group, JOURNAL_GOVERNED);
 	/* What it lent is still in use elsewhere. */
@@ -256,6 +260,19 @@ static void forget_theirs(struct controller *controller, const struct group *gro
 		apply__forget(&controller->apply, group->id);
 }
 
+/* Is there a soft, given or found? As when governing begins. */
+static bool has_soft(const struct controller *controller, const struct group *group,
+		     const struct memory_config *memory)
+{
+	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_MEMORY_MAX, 0);
+	struct cgbpf_ledger_entry entry;
+	uint64_t original;
+
+	return memory->soft_bytes || !group->is_soft_given ||
+	       ledger__get(controller->apply.ledger_fd, &key, &entry) ||
+	       units_parse_limit(entry.original, &original) || original != UINT64_MAX;
+}
+
 void memory__fit(struct controller *controller, struct group *group,
 		 const struct target_config *target)
 {
@@ -264,7 +281,8 @@ void memory__fit(struct controller *controller, struct group *group,
 	if (group->is_stopped) { /* obeyed until now; considered afresh */
 		forget_theirs(controller, group);
 		leave(controller, group);
-	} else if (target && target->memory.is_given) {
+	} else if (target && target->memory.is_given &&
+		   has_soft(controller, group, &target->memory)) {
 		change(controller, group, target);
 	} else {
 		release(controller, group);

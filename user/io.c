@@ -285,9 +285,17 @@ void io__govern(struct controller *controller, struct group *group,
 	put_back(controller, group, config->device, false);
 }
 
+/* Where soft is left out. What was given before is no limit of the cgroup's. */
+static uint64_t found_of(const struct group_rate *rate, uint64_t original)
+{
+	if (!rate->is_governed)
+		return rate->standing;
+	return rate->is_soft_given ? original : rate->rule.soft;
+}
+
 void io__fit(struct controller *controller, struct group *group, const struct target_config *target)
 {
-	uint64_t found[IO_KINDS];
+	uint64_t found[IO_KINDS], original[IO_KINDS];
 	bool was[IO_KINDS];
 	uint32_t device;
 
@@ -301,10 +309,10 @@ void io__fit(struct controller *controller, struct group *group, const struct ta
 		return;
 	}
 	if (target && target->io.is_given && target->io.device == device) {
+		original_of(controller, group, original);
 		for (int kind = 0; kind < IO_KINDS; kind++) {
 			was[kind] = group->io->rates[kind].is_governed;
-			found[kind] = was[kind] ? group->io->rates[kind].rule.soft
-						: group->io->rates[kind].standing;
+			found[kind] = found_of(&group->io->rates[kind], original[kind]);
 		}
 		pthread_mutex_lock(&controller->groups.lock);
 		configure(group->io, &target->io, found);

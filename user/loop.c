@@ -159,7 +159,6 @@ static void on_actions(struct loop *loop)
 	struct controller *controller = loop->controller;
 	struct action action;
 	uint64_t lost = 0;
-	bool is_raised = false;
 
 	while (actions__next(controller->actions, &action, &lost)) {
 		if (lost)
@@ -188,12 +187,12 @@ static void on_actions(struct loop *loop)
 			calm__look(controller, action.cgroup_id);
 		else
 			govern__refresh(controller, action.cgroup_id);
-		is_raised |= action.kind == ACTION_RAISED;
 	}
 	refresh_pool(controller);
 	donors__attend(controller);
 	blind__follow(loop->blind, controller);
-	if (is_raised && !loop->calm_period_ns)
+	/* What was raised has something to give back, and so has what was found by looking. */
+	if (!loop->calm_period_ns)
 		calm(loop);
 }
 
