@@ -39,26 +39,22 @@ static uint64_t now_ns(void)
 
 void advisor__load(struct advisor *advisor, enum policy_kind kind, const char *model_file)
 {
-	static char said[512];
-	char error[256] = "ml.model_path is not set", line[512], shown[200] = "";
+	static char said[MODEL_ERROR_LEN];
+	char error[MODEL_ERROR_LEN] = "ml.model_path is not set";
 	struct model_facts facts;
 
 	advisor->kind = kind;
 	advisor->has_model = false;
 	if (kind != POLICY_LINEAR)
 		return;
-	advisor->has_model = model_file && !model__load(model_file, &advisor->model, &facts, error,
-							sizeof(error));
+	advisor->has_model = model_file && !model__load(model_file, &advisor->model, &facts, error);
 	if (advisor->has_model) {
 		*said = '\0';
 		return;
 	}
-	if (model_file)
-		text_escape(model_file, strlen(model_file), shown, sizeof(shown));
-	snprintf(line, sizeof(line), "%s: %s", model_file ? shown : "ml", error);
-	if (strcmp(line, said) != 0)
-		log_warning("the model is not used: %s; limits rise by the fixed step", line);
-	memcpy(said, line, sizeof(said));
+	if (strcmp(error, said) != 0)
+		log_warning("the model is not used: %s; limits rise by the fixed step", error);
+	memcpy(said, error, sizeof(said));
 }
 
 void advise__open(struct advise_track *track, int dir_fd)

@@ -159,11 +159,11 @@ static int replay(const char *samples, const char *model_file, const struct sim_
 	struct replayed replayed[REPLAYS];
 	struct policy_model model;
 	struct model_facts facts;
-	char error[256];
+	char error[MODEL_ERROR_LEN];
 	int err = 0;
 
-	if (model_file && model__load(model_file, &model, &facts, error, sizeof(error))) {
-		log_error("policy evaluate: %s: %s", model_file, error);
+	if (model_file && model__load(model_file, &model, &facts, error)) {
+		log_error("policy evaluate: %s", error);
 		return EXIT_WRONG_CALL;
 	}
 	err = policy_replay(samples, rule, model_file ? &model : NULL, replayed);

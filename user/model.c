@@ -15,6 +15,7 @@
 #include <zlib.h>
 
 #include "user/files.h"
+#include "user/text.h"
 
 #define FORMAT "cgbpf-policy"
 /* No model comes near it. */
@@ -196,13 +197,11 @@ static int read_whole(const char *file, char **ret_text, size_t *ret_len)
 	return 0;
 }
 
-int model__load(const char *file, struct policy_model *ret_model, struct model_facts *ret_facts,
-		char *error, size_t error_len)
+/* *RET_WHERE has its line where it is no JSON. */
+static int load(const char *file, struct policy_model *model, struct model_facts *facts,
+		char *error, size_t error_len, json_error_t *ret_where)
 {
-	struct policy_model model = {};
-	struct model_facts facts = {};
-	json_error_t where;
-	char *text = NULL;
+	char shown[JSON_ERROR_TEXT_LENGTH], *text = NULL;
 	json_t *root;
 	size_t len = 0;
 	int err = read_whole(file, &text, &len);
@@ -211,15 +210,34 @@ int model__load(const char *file, struct policy_model *ret_model, struct model_f
 		return refuse(error, error_len, err, "%s",
 			      err == -EINVAL ? "it is no regular file of less than 1 MiB"
 					     : strerror(-err));
-	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
+	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, ret_where);
 	free(text);
+	/* What it says quotes the file. */
 	if (!root)
-		return refuse(error, error_len, -EBADMSG, "line %d, column %d: %s", where.line,
-			      where.column, where.text);
-	err = from_json(root, &model, &facts, error, error_len);
+		return refuse(error, error_len, -EBADMSG, "%s",
+			      text_escape(ret_where->text, strlen(ret_where->text), shown,
+					  sizeof(shown)));
+	err = from_json(root, model, facts, error, error_len);
 	json_decref(root);
-	if (err)
-		return err;
+	return err;
+}
+
+int model__load(const char *file, struct policy_model *ret_model, struct model_facts *ret_facts,
+		char error[MODEL_ERROR_LEN])
+{
+	struct policy_model model = {};
+	struct model_facts facts = {};
+	char why[JSON_ERROR_TEXT_LENGTH], shown[256];
+	json_error_t where = {.line = 0};
+	int err = load(file, &model, &facts, why, sizeof(why), &where);
+
+	if (err) {
+		text_escape(file, strlen(file), shown, sizeof(shown));
+		if (where.line > 0)
+			return refuse(error, MODEL_ERROR_LEN, err, "%s:%d:%d: %s", shown,
+				      where.line, where.column, why);
+		return refuse(error, MODEL_ERROR_LEN, err, "%s: %s", shown, why);
+	}
 	*ret_model = model;
 	*ret_facts = facts;
 	return 0;

@@ -11,6 +11,7 @@
 
 #define MODEL_VERSION 2
 #define MODEL_SCHEMA 1 /* of the samples it was trained on */
+#define MODEL_ERROR_LEN 512 /* nothing that model__load says is longer */
 
 /* What is known of a model beside its numbers. */
 struct model_facts {
@@ -21,11 +22,12 @@ struct model_facts {
 };
 
 /*
- * 0; else a negative errno and one sentence in ERROR without the file's name: -ENOENT and so on;
- * -EBADMSG: torn, edited (checksum) or no model; -EPROTO: of another version or schema.
+ * 0; else a negative errno and in ERROR "FILE: why", where it is torn "FILE:LINE:COLUMN: why", fit
+ * to be shown: -ENOENT and so on; -EBADMSG: torn, edited (checksum) or no model; -EPROTO: of another
+ * version or schema.
  */
 int model__load(const char *file, struct policy_model *ret_model, struct model_facts *ret_facts,
-		char *error, size_t error_len);
+		char error[MODEL_ERROR_LEN]);
 /* A reader of FILE sees the old one until outfile__commit, then the new one. */
 int model__write(const char *file, const struct policy_model *model,
 		 const struct model_facts *facts, struct outfile *ret_out);

@@ -23,7 +23,7 @@ struct retrain {
 	struct trained trained;
 	struct policy_model present;
 	struct model_facts present_facts;
-	char present_error[256]; /* "": there is one */
+	char present_error[MODEL_ERROR_LEN]; /* "": there is one */
 	bool has_present;
 };
 
@@ -87,12 +87,11 @@ static int retrain_locked(struct retrain *retrain, const char *history, double s
 {
 	const struct trained *trained = &retrain->trained;
 	double fresh, present;
-	char why[320];
+	char why[MODEL_ERROR_LEN + 64];
 	int err;
 
-	retrain->has_present =
-		!model__load(retrain->file, &retrain->present, &retrain->present_facts,
-			     retrain->present_error, sizeof(retrain->present_error));
+	retrain->has_present = !model__load(retrain->file, &retrain->present,
+					    &retrain->present_facts, retrain->present_error);
 	err = policy_train(retrain->samples, step_cores,
 			   retrain->has_present ? &retrain->present : NULL, false,
 			   &retrain->trained);

@@ -113,7 +113,7 @@ assert_figures() {
 	cp "$MODEL" "$LIVE_DIR/good.json"
 	echo '{ "format": "cgbpf-policy", ' >"$MODEL"
 	reload 2
-	assert_said "the model is not used: .*line "
+	assert_said "the model is not used: .*/model.json:2:[0-9]+: "
 	reload 3
 	assert_equal "$(times_said 'the model is not used')" 1 "times it was said"
 	stop_cgbpf TERM

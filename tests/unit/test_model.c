@@ -49,11 +49,11 @@ static int save(const struct policy_model *model)
 	return err ? err : outfile__commit(&out);
 }
 
-static int load(struct policy_model *model, char error[256])
+static int load(struct policy_model *model, char error[MODEL_ERROR_LEN])
 {
 	struct model_facts got;
 
-	return model__load(file, model, &got, error, 256);
+	return model__load(file, model, &got, error);
 }
 
 /* The file with FROM replaced by TO, once. */
@@ -93,7 +93,7 @@ static void seal(void)
 PROMISE(what_was_saved_is_loaded_to_the_last_digit)
 {
 	struct policy_model model = model_of_demand(), got;
-	char error[256];
+	char error[MODEL_ERROR_LEN];
 
 	model.weights[POLICY_PSI].weight = 1.0 / 3;
 	assert_int_equal(save(&model), 0);
@@ -112,7 +112,7 @@ PROMISE(a_number_that_is_none_is_not_saved)
 static void refused_as(bool is_sealed, const char *from, const char *to, int err, const char *words)
 {
 	struct policy_model model = model_of_demand(), got;
-	char error[256] = "";
+	char error[MODEL_ERROR_LEN] = "";
 
 	assert_int_equal(save(&model), 0);
 	edit(from, to);
@@ -136,9 +136,15 @@ PROMISE(a_model_that_was_edited_is_refused)
 	refused("\"spread_cores\": 0.25", "\"spread_cores\": 0.75", -EBADMSG, "checksum");
 }
 
-PROMISE(a_torn_model_is_refused_with_its_line)
+PROMISE(a_torn_model_is_refused_at_its_line_and_column)
 {
-	refused("\"features\"", "", -EBADMSG, "line ");
+	refused("\"features\"", "", -EBADMSG, "/model.json:16:3: ");
+}
+
+PROMISE(what_is_quoted_of_a_torn_model_is_escaped)
+{
+	refused("\"features\":", "\x1b[31m", -EBADMSG, "near '\\x1b'");
+	refused("\"features\":", "\"features\" \"\xc2\x9bmEVIL\"", -EBADMSG, "\\xc2\\x9bmEVIL");
 }
 
 PROMISE(a_model_of_another_version_is_refused)
@@ -150,8 +156,8 @@ PROMISE(a_model_of_another_version_is_refused)
 PROMISE(weights_that_are_no_numbers_are_refused)
 {
 	refused("\"weight\": 0.5", "\"weight\": \"0.5\"", -EBADMSG, "checksum");
-	refused("\"weight\": 0.5", "\"weight\": NaN", -EBADMSG, "line ");
-	refused("\"weight\": 0.5", "\"weight\": 1e999", -EBADMSG, "line ");
+	refused("\"weight\": 0.5", "\"weight\": NaN", -EBADMSG, "/model.json:");
+	refused("\"weight\": 0.5", "\"weight\": 1e999", -EBADMSG, "/model.json:");
 }
 
 /* The last feature has the weight of 0.5. */
@@ -175,7 +181,7 @@ PROMISE(what_is_no_number_is_refused_behind_a_right_checksum_too)
 PROMISE(another_number_behind_a_right_checksum_is_taken)
 {
 	struct policy_model model = model_of_demand(), got;
-	char error[256] = "";
+	char error[MODEL_ERROR_LEN] = "";
 
 	assert_int_equal(save(&model), 0);
 	edit("\"weight\": 0.5", "\"weight\": 0.75");
@@ -192,10 +198,11 @@ PROMISE(something_else_is_refused)
 PROMISE(a_missing_model_is_said_to_be_missing)
 {
 	struct policy_model got;
-	char error[256];
+	char error[MODEL_ERROR_LEN];
 
 	unlink(file);
 	assert_int_equal(load(&got, error), -ENOENT);
+	assert_non_null(strstr(error, "/model.json: No such file or directory"));
 }
 
 int main(void)
@@ -204,7 +211,8 @@ int main(void)
 		cmocka_unit_test(what_was_saved_is_loaded_to_the_last_digit),
 		cmocka_unit_test(a_number_that_is_none_is_not_saved),
 		cmocka_unit_test(a_model_that_was_edited_is_refused),
-		cmocka_unit_test(a_torn_model_is_refused_with_its_line),
+		cmocka_unit_test(a_torn_model_is_refused_at_its_line_and_column),
+		cmocka_unit_test(what_is_quoted_of_a_torn_model_is_escaped),
 		cmocka_unit_test(a_model_of_another_version_is_refused),
 		cmocka_unit_test(weights_that_are_no_numbers_are_refused),
 		cmocka_unit_test(what_is_no_number_is_refused_behind_a_right_checksum_too),
