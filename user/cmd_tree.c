@@ -114,15 +114,6 @@ void tree_print_json(json_t *json)
 	json_decref(json);
 }
 
-json_t *tree_json_text(const char *bytes)
-{
-	char *utf8 = text_to_utf8(bytes, NULL);
-	json_t *json = utf8 ? json_string(utf8) : NULL;
-
-	free(utf8);
-	return json;
-}
-
 static int main_docker_path(int argc, char **argv)
 {
 	const char *path = tree_take_argument(&argc, argv), *why;

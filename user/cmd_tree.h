@@ -40,8 +40,6 @@ int tree_look_up(const struct command *command, const struct tree_filter *filter
 		 struct tree_list *ret_list);
 /* Prints and drops JSON. */
 void tree_print_json(json_t *json);
-/* BYTES, valid UTF-8 or not, as a JSON string. */
-json_t *tree_json_text(const char *bytes);
 
 /* tree_docker.c: what the Docker Engine says. 0, or a negative errno as of engine_get(). */
 int tree_docker_driver(enum tree_driver *ret_driver);

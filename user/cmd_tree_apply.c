@@ -25,8 +25,8 @@ static json_t *share_json(const struct tree_share *share, char *path, char *dock
 	char cpus[CPUSET_TEXT_LEN];
 
 	return json_pack("{s:s, s:o, s:o, s:s, s:I}", "name", share->name, "cgroup",
-			 tree_json_text(path), "docker_parent", tree_json_text(docker_parent),
-			 "cpuset", cpuset_format(&share->cpus, cpus, sizeof(cpus)), "memory_bytes",
+			 text_json(path), "docker_parent", text_json(docker_parent), "cpuset",
+			 cpuset_format(&share->cpus, cpus, sizeof(cpus)), "memory_bytes",
 			 (json_int_t)share->memory_bytes);
 }
 
@@ -50,7 +50,7 @@ static void print_json(const struct tree_config *config, const struct tree_worke
 			  tree_driver_name(worker->mark.driver), "project", worker->mark.project,
 			  "run_id", worker->mark.run_id, "phase", worker->mark.phase, "made",
 			  (json_int_t)worker->mark.made_s, "worker", "name", config->worker.name,
-			  "cgroup", tree_json_text(worker->path), "cpuset",
+			  "cgroup", text_json(worker->path), "cpuset",
 			  cpuset_format(&config->worker.cpus, cpus, sizeof(cpus)), "memory_bytes",
 			  (json_int_t)config->worker.memory_bytes, "services", services));
 }

@@ -65,7 +65,7 @@ static int look_into(void *context, int dir_fd, const char *below)
 		json_array_append_new(content->containers,
 				      json_pack("{s:s, s:o, s:s*}", "runtime",
 						name ? "docker" : container.runtime, "id",
-						tree_json_text(id), "name", name));
+						text_json(id), "name", name));
 	}
 	free(path);
 	return 0;
@@ -111,9 +111,9 @@ static json_t *show_folder(const struct show *show, int dir_fd, const char *path
 	cgfs_read_bytes(dir_fd, "memory.max", &max);
 	cgfs_read_bytes(dir_fd, "memory.current", &current);
 	if (show->rows)
-		row = json_pack("{s:o, s:o, s:s, s:s, s:o, s:I, s:I, s:O}", "name",
-				tree_json_text(name), "cgroup", tree_json_text(path), "cpuset",
-				cpus, "cpuset_effective", effective, "memory_bytes",
+		row = json_pack("{s:o, s:o, s:s, s:s, s:o, s:I, s:I, s:O}", "name", text_json(name),
+				"cgroup", text_json(path), "cpuset", cpus, "cpuset_effective",
+				effective, "memory_bytes",
 				max == UINT64_MAX ? json_null() : json_integer((json_int_t)max),
 				"memory_current_bytes", (json_int_t)current, "processes",
 				(json_int_t)content.processes_cnt, "containers",
@@ -186,7 +186,7 @@ static void show_worker(const struct show *show, const struct tree_worker *worke
 		json_array_append_new(
 			show->rows,
 			json_pack("{s:o, s:b, s:s*, s:s*, s:s*, s:s*, s:I, s:I, s:s, s:o, s:o}",
-				  "cgroup", tree_json_text(worker->path), "half_made",
+				  "cgroup", text_json(worker->path), "half_made",
 				  mark->kind == TREE_TORN, "file", mark->file, "project",
 				  mark->project, "run_id", mark->run_id, "phase", mark->phase,
 				  "made", (json_int_t)mark->made_s, "uid", (json_int_t)mark->uid,

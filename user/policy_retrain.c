@@ -44,11 +44,11 @@ static json_t *to_json(const struct retrain *retrain, const char *outcome, const
 	json_t *json;
 
 	stamp(now, sizeof(now));
-	json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:I, s:I, s:s, s:s}}", "ts", now, "model",
-			 retrain->file, "samples", retrain->samples, "outcome", outcome, "why", why,
-			 "rows", "used", (json_int_t)trained->read.row_cnt, "held_out",
-			 (json_int_t)fresh->n, "from", trained->held_from, "until",
-			 trained->held_until);
+	json = json_pack("{s:s, s:o, s:o, s:s, s:s, s:{s:I, s:I, s:s, s:s}}", "ts", now, "model",
+			 text_json(retrain->file), "samples", text_json(retrain->samples),
+			 "outcome", outcome, "why", why, "rows", "used",
+			 (json_int_t)trained->read.row_cnt, "held_out", (json_int_t)fresh->n,
+			 "from", trained->held_from, "until", trained->held_until);
 	if (json && fresh->n > 0) {
 		json_object_set_new(json, "fresh", errors_json(fresh));
 		json_object_set_new(json, "fixed_step",

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "user/policy_fit.h"
+#include "user/text.h"
 
 /*
  * Of the mean error of the last fold before the held-out ones: what an answer reckons with. More is
@@ -246,10 +247,10 @@ json_t *policy_train_metrics(const char *file, const struct trained *trained)
 	for (int i = 0; i < TRAIN_RIDGES; i++)
 		json_array_append_new(tried, json_pack("{s:f, s:f}", "ridge", trained->ridges[i],
 						       "mse", trained->cv_mse[i]));
-	return json_pack("{s:i, s:s, s:o, s:i, s:{s:I, s:s, s:s}, s:f, s:o, s:f, s:f, s:o, "
+	return json_pack("{s:i, s:o, s:o, s:i, s:{s:I, s:s, s:s}, s:f, s:o, s:f, s:f, s:o, "
 			 "s:{s:I, s:s, s:s, s:o, s:o, s:o}}",
-			 "schema", 1, "samples", file, "rows", rows_json(&trained->read), "horizon",
-			 trained->facts.horizon, "trained_on", "rows",
+			 "schema", 1, "samples", text_json(file), "rows", rows_json(&trained->read),
+			 "horizon", trained->facts.horizon, "trained_on", "rows",
 			 (json_int_t)trained->facts.rows_cnt, "from", trained->facts.from, "until",
 			 trained->facts.until, "ridge", trained->facts.ridge, "cross_validation",
 			 tried, "step_cores", trained->step_cores, "spread_cores",

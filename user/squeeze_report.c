@@ -20,15 +20,6 @@ static const char *const end_names[] = {
 	[SQUEEZE_GONE] = "gone", [SQUEEZE_FAILED] = "failed",
 };
 
-static json_t *text_json(const char *bytes)
-{
-	char *utf8 = bytes ? text_to_utf8(bytes, NULL) : NULL;
-	json_t *json = utf8 ? json_string(utf8) : json_null();
-
-	free(utf8);
-	return json;
-}
-
 static json_t *number(uint64_t value)
 {
 	return value == UINT64_MAX ? json_string("max") : json_integer((json_int_t)value);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Owns the escaping of untrusted bytes. It never changes what it is given. */
+#include <jansson.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,6 +154,15 @@ char *text_to_utf8(const char *bytes, bool *ret_is_exact)
 	if (ret_is_exact)
 		*ret_is_exact = is_exact;
 	return buf;
+}
+
+json_t *text_json(const char *bytes)
+{
+	char *utf8 = bytes ? text_to_utf8(bytes, NULL) : NULL;
+	json_t *json = !bytes ? json_null() : utf8 ? json_string(utf8) : NULL;
+
+	free(utf8);
+	return json;
 }
 
 char *text_yaml_dup(const char *bytes)

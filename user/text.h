@@ -18,6 +18,8 @@ char *text_escape_dup(const char *bytes);
 /* For JSON: valid UTF-8 stays, each invalid byte becomes U+FFFD; the caller frees. *RET_IS_EXACT
  * (may be NULL) says whether nothing was replaced. NULL when memory is short. */
 char *text_to_utf8(const char *bytes, bool *ret_is_exact);
+/* The same as a new JSON string; of NULL as null. NULL when memory is short. */
+struct json_t *text_json(const char *bytes);
 /* For YAML, in double quotes: what is not printable becomes \uNNNN, invalid bytes U+FFFD; the
  * caller frees. NULL when memory is short. */
 char *text_yaml_dup(const char *bytes);

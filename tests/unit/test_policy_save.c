@@ -119,6 +119,31 @@ PROMISE(a_replaced_model_has_its_own_figures_beside_it)
 	assert_true(spread_in(metrics_file) == spread_in(model_file));
 }
 
+static void assert_named(const char *file, const char *key, const char *name)
+{
+	json_t *root = json_load_file(file, 0, NULL);
+	const char *value = json_string_value(json_object_get(root, key));
+
+	assert_non_null(value);
+	assert_string_equal(strrchr(value, '/') + 1, name);
+	json_decref(root);
+}
+
+PROMISE(names_that_are_no_utf8_are_told_in_history_and_figures)
+{
+	char others[64], model[64], metrics[64], told[64];
+
+	snprintf(others, sizeof(others), "%s/s\xff", folder);
+	snprintf(model, sizeof(model), "%s/m\xff.json", folder);
+	snprintf(metrics, sizeof(metrics), "%s/m\xff.metrics.json", folder);
+	snprintf(told, sizeof(told), "%s/told", folder);
+	write_samples(others, 0);
+	assert_int_equal(policy_retrain(others, model, told, 0.25, false), 0);
+	assert_named(told, "samples", "s\xef\xbf\xbd");
+	assert_named(told, "model", "m\xef\xbf\xbd.json");
+	assert_named(metrics, "samples", "s\xef\xbf\xbd");
+}
+
 PROMISE(a_death_in_between_leaves_no_model_with_the_figures_of_another)
 {
 	static struct trained trained[2];
@@ -171,6 +196,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_replaced_model_has_its_own_figures_beside_it),
+		cmocka_unit_test(names_that_are_no_utf8_are_told_in_history_and_figures),
 		cmocka_unit_test(a_death_in_between_leaves_no_model_with_the_figures_of_another),
 		cmocka_unit_test(figures_that_cannot_be_written_leave_the_model_as_it_is),
 	};
