@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -162,6 +164,43 @@ static void what_was_lost_before_the_end_is_told(void **state)
 	assert_int_equal(outfile__commit(&out), -EIO);
 }
 
+static int append(int number)
+{
+	json_t *root = json_pack("{s:i}", "n", number);
+	int err = files__append_json(file, root);
+
+	json_decref(root);
+	return err;
+}
+
+static void a_line_that_has_no_room_leaves_none_of_it(void **state)
+{
+	const struct rlimit small = {10, RLIM_INFINITY};
+	struct rlimit before;
+
+	(void)state;
+	put(file, "{}\n");
+	assert_int_equal(append(1), 0);
+	assert_text(file, "{}\n{\"n\":1}\n");
+	put(file, "{}\n");
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(append(2), -EFBIG); /* as on a full disk: some of it fits */
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_text(file, "{}\n");
+	assert_int_equal(append(3), 0);
+	assert_text(file, "{}\n{\"n\":3}\n");
+}
+
+static void a_line_after_one_that_was_cut_begins_anew(void **state)
+{
+	(void)state;
+	put(file, "{}\n{\"n\":");
+	assert_int_equal(append(4), 0);
+	assert_text(file, "{}\n{\"n\":\n{\"n\":4}\n");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -172,6 +211,8 @@ int main(void)
 		cmocka_unit_test(where_a_file_is_wanted_a_pipe_is_refused_and_stays),
 		cmocka_unit_test(a_link_to_nowhere_and_a_folder_are_refused),
 		cmocka_unit_test(json_replaces_files_alone),
+		cmocka_unit_test(a_line_that_has_no_room_leaves_none_of_it),
+		cmocka_unit_test(a_line_after_one_that_was_cut_begins_anew),
 	};
 
 	return cmocka_run_group_tests_name("outfile", tests, make_folder, remove_folder);
