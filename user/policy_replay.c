@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,12 @@ struct replay {
 	struct series *series;
 	size_t cnt;
 };
+
+/* Without a model it would be the fixed step under another name. */
+static bool is_asked(const struct replay *replay, int policy)
+{
+	return kinds[policy] != POLICY_LINEAR || replay->model;
+}
 
 static struct series *series_of(struct replay *replay, const struct policy_row *row)
 {
@@ -63,7 +70,8 @@ static int run_row(void *context, const struct policy_row *row)
 	struct series *series = series_of(context, row);
 
 	for (int i = 0; series && i < REPLAYS; i++)
-		sim__run(&series->sims[i], row->interval_s, row->x[POLICY_DEMAND], NULL);
+		if (is_asked(context, i))
+			sim__run(&series->sims[i], row->interval_s, row->x[POLICY_DEMAND], NULL);
 	return 0;
 }
 
@@ -95,7 +103,7 @@ int policy_replay(const char *samples, const struct sim_rule *rule,
 		return -ENOMEM;
 	err = policy_samples__read(samples, 0, 1, 0, false, run_row, &replay, &read);
 	for (int i = 0; i < REPLAYS; i++) {
-		ret_replayed[i] = (struct replayed){.name = names[i]};
+		ret_replayed[i] = (struct replayed){.name = is_asked(&replay, i) ? names[i] : NULL};
 		for (size_t s = 0; s < replay.cnt; s++)
 			add(&ret_replayed[i].sum, &replay.series[s].sims[i].result);
 	}
@@ -112,6 +120,8 @@ json_t *policy_replay_json(const struct replayed *replayed)
 	for (int i = 0; i < REPLAYS; i++) {
 		const struct sim_result *sum = &replayed[i].sum;
 
+		if (!replayed[i].name)
+			continue;
 		json_array_append_new(
 			list,
 			json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
@@ -133,6 +143,8 @@ void policy_replay_print(const struct replayed *replayed)
 	for (int i = 0; i < REPLAYS; i++) {
 		const struct sim_result *sum = &replayed[i].sum;
 
+		if (!replayed[i].name)
+			continue;
 		printf("%-12s %12.3f %14.1f %14.1f %8.0f %8.0f %8.0f %8.0f %8.0f\n",
 		       replayed[i].name, sum->throttled_s, sum->allotted_s, sum->used_s,
 		       sum->raises, sum->asked, sum->applied, sum->lower, sum->out_of_range);

@@ -8,7 +8,7 @@
 #include "user/policy_sim.h"
 
 struct replayed {
-	const char *name;
+	const char *name; /* NULL: it was not asked */
 	struct sim_result sum;
 };
 
@@ -16,8 +16,8 @@ enum { REPLAY_STEP = 0, REPLAY_LINEAR = 1, REPLAY_TARGET = 2, REPLAYS };
 
 /*
  * Runs the demand that SAMPLES tell of (use, and what throttling kept back) through each policy.
- * RULE's soft and hard are those of the samples where 0. MODEL may be NULL. 0; -ENODATA: no usable
- * rows; another negative errno: it cannot be read.
+ * RULE's soft and hard are those of the samples where 0. MODEL may be NULL: nobody then asks the
+ * linear policy. 0; -ENODATA: no usable rows; another negative errno: it cannot be read.
  */
 int policy_replay(const char *samples, const struct sim_rule *rule,
 		  const struct policy_model *model, struct replayed ret_replayed[REPLAYS]);

@@ -16,9 +16,10 @@
 
 #include <cmocka.h>
 
+#include "tests/fixtures/model_of_demand.h"
 #include "user/line_read.h"
 #include "user/policy_journal.h"
-#include "user/policy_sim.h"
+#include "user/policy_replay.h"
 
 #define PROMISE(name) static void name(__attribute__((unused)) void **state)
 #define LONG_LINE (64L << 20)
@@ -225,6 +226,35 @@ PROMISE(an_answered_throttle_is_counted_in_time_alone)
 	assert_true(sim.result.throttled_periods == 1);
 }
 
+static size_t replayed_with(const struct policy_model *model)
+{
+	struct sim_rule rule = {.step_cores = 0.25, .return_after_s = 60};
+	struct replayed replayed[REPLAYS];
+	json_t *list;
+	size_t size;
+
+	assert_int_equal(policy_replay(file, &rule, model, replayed), 0);
+	assert_true(replayed[REPLAY_STEP].sum.time_s > 0);
+	assert_true(replayed[REPLAY_TARGET].sum.time_s > 0);
+	assert_true(!model == !replayed[REPLAY_LINEAR].name);
+	list = policy_replay_json(replayed);
+	size = json_array_size(list);
+	json_decref(list);
+	return size;
+}
+
+PROMISE(a_policy_without_its_model_is_left_out_of_a_replay)
+{
+	struct policy_model model = model_of_demand();
+	FILE *f = fopen(file, "w");
+
+	for (int i = 0; i < ROWS_MAX; i++)
+		put_row(f, i, 500000, 200000, 50000);
+	fclose(f);
+	assert_int_equal(replayed_with(NULL), 2);
+	assert_int_equal(replayed_with(&model), 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +266,7 @@ int main(void)
 		cmocka_unit_test(a_line_has_its_length_and_as_much_of_it_as_there_is_room_for),
 		cmocka_unit_test(intervals_that_are_no_whole_periods_take_as_long_as_they_took),
 		cmocka_unit_test(an_answered_throttle_is_counted_in_time_alone),
+		cmocka_unit_test(a_policy_without_its_model_is_left_out_of_a_replay),
 	};
 
 	return cmocka_run_group_tests_name("policy_samples", tests, make_file, remove_file);
