@@ -41,7 +41,7 @@ static void print_json(const struct features *features, const char *kernel)
 	}
 	all = json_pack("{s:s, s:b, s:o, s:o}", "kernel", kernel, "can_run", missing == FEATURE_MAX,
 			"features", rows, "programs", programs_of(features));
-	text = json_dumps(all, JSON_INDENT(2));
+	text = json_dumps(all, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	if (text)
 		puts(text);
 	free(text);

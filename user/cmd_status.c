@@ -64,13 +64,13 @@ static void add_row(void *rows, uint64_t id, int dir_fd, const char *path,
 
 	cgfs_read_bytes(dir_fd, "memory.max", &max);
 	cgfs_read_bytes(dir_fd, "memory.current", &current);
-	row = json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "cgroup",
+	row = json_pack("{s:s, s:I, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I}", "cgroup",
 			utf8 ? utf8 : "?", "cgroup_id", (json_int_t)id, "target",
 			target ? target : "?", "memory_current", (json_int_t)current, "memory_max",
-			(json_int_t)max, "soft", (json_int_t)rule->soft_bytes, "hard",
-			(json_int_t)rule->hard_bytes, "watermarks", (json_int_t)seen->watermark_cnt,
-			"ooms", (json_int_t)seen->oom_cnt, "holds", (json_int_t)seen->hold_cnt,
-			"kills", (json_int_t)seen->kill_cnt);
+			sample_number(max), "soft", sample_number(rule->soft_bytes), "hard",
+			sample_number(rule->hard_bytes), "watermarks",
+			(json_int_t)seen->watermark_cnt, "ooms", (json_int_t)seen->oom_cnt, "holds",
+			(json_int_t)seen->hold_cnt, "kills", (json_int_t)seen->kill_cnt);
 	add_measured(row, dir_fd, rule);
 	add_usage(row, id);
 	json_array_append_new(rows, row);
@@ -111,7 +111,7 @@ static void print_json(const struct live *live)
 			(json_int_t)stats->hold_longest_ns, "kills", (json_int_t)stats->kill_cnt,
 			"events_lost", (json_int_t)(stats->urgent_lost_cnt + stats->note_lost_cnt),
 			"cgroups", rows);
-	text = json_dumps(all, JSON_INDENT(2));
+	text = json_dumps(all, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	if (text)
 		puts(text);
 	free(text);

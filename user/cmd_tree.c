@@ -106,7 +106,7 @@ int tree_look_up(const struct command *command, const struct tree_filter *filter
 
 void tree_print_json(json_t *json)
 {
-	char *text = json_dumps(json, JSON_INDENT(2));
+	char *text = json_dumps(json, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 
 	if (text)
 		puts(text);

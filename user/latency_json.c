@@ -137,7 +137,7 @@ void latency_print_json(const struct latency_options *options, const struct late
 		"foreign_writes", (json_int_t)result->foreign_cnt, "stamps_lost",
 		(json_int_t)result->lost_cnt, "methods", methods_json(options, result, figures),
 		"ratios", ratios_json(figures), "stages", stages_json(figures));
-	text = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(8));
+	text = json_dumps(all, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(8));
 	if (text)
 		puts(text);
 	free(text);

@@ -7,7 +7,7 @@
 
 #define NS_PER_MS 1000000ULL
 
-static json_t *number_or_null(uint64_t number)
+json_t *sample_number(uint64_t number)
 {
 	return number == UINT64_MAX ? json_null() : json_integer((json_int_t)number);
 }
@@ -40,16 +40,16 @@ json_t *sample_cpu(const struct measure *since, uint64_t soft_ppm, uint64_t hard
 
 	if (!since->has_quota)
 		return object;
-	json_object_set_new(object, "periods", number_or_null(since->periods));
-	json_object_set_new(object, "throttled", number_or_null(since->throttled));
-	json_object_set_new(object, "throttled_us", number_or_null(since->throttled_us));
-	json_object_set_new(object, "quota_us", number_or_null(since->quota_us));
-	json_object_set_new(object, "period_us", number_or_null(since->period_us));
+	json_object_set_new(object, "periods", sample_number(since->periods));
+	json_object_set_new(object, "throttled", sample_number(since->throttled));
+	json_object_set_new(object, "throttled_us", sample_number(since->throttled_us));
+	json_object_set_new(object, "quota_us", sample_number(since->quota_us));
+	json_object_set_new(object, "period_us", sample_number(since->period_us));
 	if (soft_ppm && hard_ppm) {
 		json_object_set_new(object, "soft_cores", json_real(soft_ppm / 1e6));
 		json_object_set_new(object, "hard_cores", json_real(hard_ppm / 1e6));
 	}
-	json_object_set_new(object, "weight", number_or_null(since->weight));
+	json_object_set_new(object, "weight", sample_number(since->weight));
 	return object;
 }
 
@@ -58,13 +58,13 @@ json_t *sample_memory(const struct measure *since, const struct memory_rule *rul
 	json_t *object = json_pack(
 		"{s:I, s:I, s:I, s:o}", "current_bytes", (json_int_t)since->current_bytes,
 		"anon_bytes", (json_int_t)since->anon_bytes, "file_bytes",
-		(json_int_t)since->file_bytes, "limit_bytes", number_or_null(since->limit_bytes));
+		(json_int_t)since->file_bytes, "limit_bytes", sample_number(since->limit_bytes));
 
 	if (rule->soft_bytes && rule->hard_bytes) {
-		json_object_set_new(object, "soft_bytes", number_or_null(rule->soft_bytes));
-		json_object_set_new(object, "hard_bytes", number_or_null(rule->hard_bytes));
+		json_object_set_new(object, "soft_bytes", sample_number(rule->soft_bytes));
+		json_object_set_new(object, "hard_bytes", sample_number(rule->hard_bytes));
 	}
-	json_object_set_new(object, "oom_kill", number_or_null(since->oom_kill));
+	json_object_set_new(object, "oom_kill", sample_number(since->oom_kill));
 	return object;
 }
 
@@ -77,8 +77,8 @@ json_t *sample_io(const struct measure *since)
 	snprintf(device, sizeof(device), "%u:%u", since->major, since->minor);
 	json_object_set_new(object, "device", json_string(device));
 	for (int i = 0; i < MEASURE_IO_KINDS; i++) {
-		json_object_set_new(object, counters[i], number_or_null(since->moved[i]));
-		json_object_set_new(limits, measure_io_name(i), number_or_null(since->limits[i]));
+		json_object_set_new(object, counters[i], sample_number(since->moved[i]));
+		json_object_set_new(limits, measure_io_name(i), sample_number(since->limits[i]));
 	}
 	json_object_set_new(object, "limits", limits);
 	return object;
@@ -93,8 +93,8 @@ json_t *sample_around(const struct measure *since)
 		(json_int_t)since->throttled);
 
 	if (since->has_memory) {
-		json_object_set_new(object, "memory_bytes", number_or_null(since->current_bytes));
-		json_object_set_new(object, "oom_kill", number_or_null(since->oom_kill));
+		json_object_set_new(object, "memory_bytes", sample_number(since->current_bytes));
+		json_object_set_new(object, "oom_kill", sample_number(since->oom_kill));
 	}
 	sample_add_psi(object, "psi", &since->psi);
 	return object;

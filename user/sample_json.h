@@ -11,6 +11,8 @@
 #include "user/measure.h"
 
 /* All return a new object. */
+/* A count or a limit; null where it is UINT64_MAX: not counted here, or no limit. */
+json_t *sample_number(uint64_t number);
 /* SOFT and HARD in parts per million of one CPU; 0: not governed. */
 json_t *sample_cpu(const struct measure *since, uint64_t soft_ppm, uint64_t hard_ppm);
 json_t *sample_memory(const struct measure *since, const struct memory_rule *rule);

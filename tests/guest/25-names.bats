@@ -35,7 +35,8 @@ assert_governed() {
 	(($(limit_of "$dir") > $(bytes 16M))) || fail "it was not raised"
 	wait_journal '.event == "soft_limit_raised" or .event == "oom_adjustment"' >/dev/null
 	"$CGBPF" status >"$LIVE_DIR/status"
-	"$CGBPF" status --json | jq -e '.cgroups | length > 0' >/dev/null
+	"$CGBPF" status --json >"$LIVE_DIR/json"
+	jq -e '.cgroups | length > 0' "$LIVE_DIR/json" >/dev/null
 	stop_cgbpf TERM
 	assert_limit "$dir" max
 	assert_harmless
@@ -46,6 +47,8 @@ assert_harmless() {
 	run ! grep -qaP '[\x00-\x08\x0b-\x1f\x7f]' "$JOURNAL"
 	run ! grep -qaP '[\x00-\x08\x0b-\x1f\x7f]' "$CGBPF_STDERR"
 	run ! grep -qaP '[\x00-\x08\x0b-\x1f\x7f]' "$LIVE_DIR/status"
+	# As text it is what it was; a terminal meets no byte of it.
+	[[ ! -e $LIVE_DIR/json ]] || run ! grep -qaP '[^\n\x20-\x7e]' "$LIVE_DIR/json"
 	run ! grep -qaE 'AddressSanitizer|runtime error' "$CGBPF_STDERR"
 	# No part of a name was a command, a format or a file elsewhere.
 	[[ ! -e $LIVE_DIR/pwned && ! -e pwned ]]

@@ -371,7 +371,7 @@ reload_weight() {
 	start_cgbpf -c "$CONFIG"
 	assert_journal '.event == "governed" and .knob == "cpu.weight" and .old == "50" and .new == "300"'
 	assert_equal "$(<"$cgroup/cpu.weight") $(cpu_max "$cgroup")" "300 max 100000"
-	"$CGBPF" status --json | jq -e '.cgroups[0].cpu | .weight == 300 and (has("soft_cores") | not)' ||
+	"$CGBPF" status --json | jq -e '.cgroups[0] | .memory_max == null and .cpu.weight == 300 and (.cpu | has("soft_cores") | not)' ||
 		fail "status: $("$CGBPF" status --json)"
 	echo 50 >"$cgroup/cpu.weight"
 	wait_journal '.event == "foreign_write" and .knob == "cpu.weight" and .answer == "reassert" and .reason == "foreign_reset"'

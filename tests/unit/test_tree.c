@@ -10,11 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "user/cmd_tree.h"
 #include "user/config.h"
+#include "user/text.h"
 #include "user/tree.h"
 #include "user/tree_compose.h"
 
@@ -357,6 +360,24 @@ static void a_target_of_a_file_is_one_for_each_service_from_its_own_to_its_worke
 	unlink(FILE_NAME);
 }
 
+static void json_of_a_name_that_a_terminal_obeys_is_ascii(void **state)
+{
+	int fd = memfd_create("out", MFD_CLOEXEC), saved = dup(STDOUT_FILENO);
+	char text[64] = "";
+
+	(void)state;
+	fflush(stdout);
+	dup2(fd, STDOUT_FILENO);
+	tree_print_json(json_pack("[o]", text_json("a\xc2\x9b"
+						   "2J\x9b")));
+	fflush(stdout);
+	dup2(saved, STDOUT_FILENO);
+	close(saved);
+	assert_true(pread(fd, text, sizeof(text) - 1, 0) > 0);
+	close(fd);
+	assert_string_equal(text, "[\n  \"a\\u009B2J\\uFFFD\"\n]\n");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -371,6 +392,7 @@ int main(void)
 			every_service_of_a_compose_file_gets_its_parent_and_the_rest_stays),
 		cmocka_unit_test(
 			a_target_of_a_file_is_one_for_each_service_from_its_own_to_its_workers),
+		cmocka_unit_test(json_of_a_name_that_a_terminal_obeys_is_ascii),
 	};
 
 	return cmocka_run_group_tests_name("tree", tests, NULL, NULL);
