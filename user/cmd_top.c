@@ -202,13 +202,15 @@ static void print_table(struct top *top)
 
 static void print_json(struct top *top)
 {
+	const struct cgbpf_stats *stats = &top->live.stats;
 	char ts[JOURNAL_STAMP_LEN], *text;
 
 	journal_stamp(ts);
 	top->out =
-		json_pack("{s:s, s:I, s:b, s:I, s:[]}", "ts", ts, "interval_ms",
+		json_pack("{s:s, s:I, s:b, s:I, s:I, s:[]}", "ts", ts, "interval_ms",
 			  (json_int_t)(top->interval_ns / NS_PER_MS), "blind", top->live.is_blind,
-			  "kills", (json_int_t)top->live.stats.kill_cnt, "cgroups");
+			  "kills", (json_int_t)stats->kill_cnt, "events_lost",
+			  (json_int_t)(stats->urgent_lost_cnt + stats->note_lost_cnt), "cgroups");
 	sample_add_psi(top->out, "machine_psi", &top->machine_since);
 	live__each(&top->live, show, top);
 	text = json_dumps(top->out, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);

@@ -22,7 +22,7 @@ load faults
 	wait_stream "$LIVE_DIR/top" "$top" jq -cne --arg path "$path" 'first(inputs | select(any(.cgroups[];
 		.cgroup == $path and .target == "test" and .kills >= 1 and .memory.limit_bytes == 67108864
 		and .memory.hard_bytes == 67108864 and .interval_ms > 0 and (.cpu.usage_us > 0)
-		and (.psi.memory | has("full_us")))))'
+		and (.psi.memory | has("full_us"))) and (.events_lost | type) == "number"))'
 	kill -INT "$top"
 	wait "$top"
 	run -0 "$CGBPF" top --rounds 2 --interval 0.2
