@@ -9,6 +9,7 @@
 
 #include "user/cgfs.h"
 #include "user/commands.h"
+#include "user/feature.h"
 #include "user/knob.h"
 #include "user/ledger.h"
 #include "user/log.h"
@@ -40,6 +41,17 @@ static void tell(void *context, const char *path, const struct cgbpf_ledger_key 
 	       knob_name(key->knob), entry->original, words[outcome]);
 }
 
+static void say_no_root(int err)
+{
+	const struct feature_row *row = feature_row(FEATURE_CGROUP2);
+
+	if (err == -ENOENT || err == -ENOTSUP)
+		log_error("restore: %s is missing: %s; %s (see 'cgbpf doctor')", row->what,
+			  row->lost, row->cure);
+	else
+		log_error("restore: " CGFS_ROOT ": %s", strerror(-err));
+}
+
 static int restore(bool is_forced)
 {
 	struct apply apply = {.ledger_fd = -1, .cpus = sysconf(_SC_NPROCESSORS_ONLN)};
@@ -47,7 +59,7 @@ static int restore(bool is_forced)
 
 	err = cgfs_open_root(&root_fd);
 	if (err) {
-		log_error("restore: " CGFS_ROOT ": %s", strerror(-err));
+		say_no_root(err);
 		return EXIT_CANNOT;
 	}
 	err = ledger__open_pinned(&apply.ledger_fd);
@@ -113,6 +125,8 @@ static int main_restore(int argc, char **argv)
 const struct command cmd_restore = {
 	"restore",
 	"put back every limit still recorded as changed",
-	"For after a crash, or for limits that were in use when the controller ended.",
+	"For after a crash, or for limits that were in use when the controller ended. Ends with 1 "
+	"while a limit has to stay. What somebody else has set since is left, told with its "
+	"original, and no longer recorded.",
 	main_restore,
 };

@@ -35,11 +35,13 @@ AS_NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 		unshare --user --map-root-user "${RUN[@]}"
 }
 
-@test "without cgroup v2, run and calibrate end with 3 and say what to boot with" {
+@test "without cgroup v2, run, calibrate and restore end with 3 and say what to boot with" {
 	refused 3 'cgroup v2 .*is missing.*unified_cgroup_hierarchy' \
 		"${IN_MOUNTS[@]}" 'mount -t tmpfs tmpfs /sys/fs/cgroup' "${RUN[@]}"
 	refused 3 'calibrate: cgroup v2 .*is missing.*unified_cgroup_hierarchy' \
 		"${IN_MOUNTS[@]}" 'mount -t tmpfs tmpfs /sys/fs/cgroup' "$CGBPF" calibrate --duration 600
+	refused 3 'restore: cgroup v2 .*is missing.*unified_cgroup_hierarchy' \
+		"${IN_MOUNTS[@]}" 'mount -t tmpfs tmpfs /sys/fs/cgroup' "$CGBPF" restore
 }
 
 @test "without the memory controller, run ends with 3 and says what to boot with" {
