@@ -29,6 +29,8 @@
 #define HEARTBEAT_SECONDS 5
 #define BEAT_TRIES 3
 #define BEAT_AGAIN_NS (2 * 1000000L)
+/* How long a writer gets to end a record: it copies 120 bytes. */
+#define HALF_WRITTEN_NS (50 * 1000L)
 /* Below interrupt threads, above everything that computes. */
 #define PRIORITY 40
 #define STACK_BYTES (256 << 10)
@@ -96,6 +98,19 @@ static void beat(struct rescue *rescue)
 	actions__add(rescue->answerer->actions, &action);
 }
 
+/*
+ * A record that is reserved and not yet committed ends a reading, and keeps the ring readable
+ * (ringbuf_map_poll_kern() in kernel/bpf/ringbuf.c compares positions alone). Where the kernel
+ * preempts itself its writer may be a task that we have preempted: it stays on this CPU, and would
+ * not end it before we sleep.
+ */
+static void let_end(void)
+{
+	const struct timespec moment = {.tv_nsec = HALF_WRITTEN_NS};
+
+	nanosleep(&moment, NULL);
+}
+
 static void *rescuer(void *context)
 {
 	struct epoll_event ready, wanted = {.events = EPOLLIN};
@@ -117,7 +132,8 @@ static void *rescuer(void *context)
 		if (ready.data.fd == rescue->stop_fd)
 			break;
 		/* The ring first, whatever it was that woke us. */
-		ring_buffer__consume(rescue->ring);
+		if (!ring_buffer__consume(rescue->ring) && ready.data.fd == fds[0])
+			let_end();
 		if (ready.data.fd == rescue->timer_fd &&
 		    read(rescue->timer_fd, &ticks, sizeof(ticks)) == sizeof(ticks))
 			beat(rescue);
