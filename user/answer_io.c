@@ -12,6 +12,12 @@ static bool is_governed(const struct group *group, uint32_t device)
 	return group->io && !group->io->is_stopped && group->io->device == device;
 }
 
+/* What was throttled before our last raise in its direction has been answered by it. */
+static bool is_answered(const struct group *group, const struct cgbpf_event *event)
+{
+	return event->kernel_ns < group->io->raised_ns[event->io.is_write & 1];
+}
+
 /* GROUP and those above it, by what we know of those that are governed: in a dry run that is
  * not what stands. */
 static void read_levels(const struct answerer *answerer, const struct group *group,
@@ -64,7 +70,9 @@ static void raise_rate(struct answerer *answerer, struct group *group, enum io_k
 	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_IO_MAX, group->io->device);
 	struct group_rate *rate = &group->io->rates[kind];
 	char line[CGBPF_VALUE_LEN], ours[CGBPF_VALUE_LEN];
-	uint64_t rates[IO_KINDS], written_ns = 0;
+	/* Between the kernel's taking of the line and our return from the write a bio may be told
+	 * that waits for the new limit, and it is told once: one step too many does less harm. */
+	uint64_t rates[IO_KINDS], written_ns = 0, begun_ns = apply_now_ns();
 
 	action->cgroup_id = group->id;
 	action->io_kind = kind;
@@ -87,7 +95,7 @@ static void raise_rate(struct answerer *answerer, struct group *group, enum io_k
 		action->times.effective_ns = answer_since(event, apply_now_ns());
 		rate->standing = to;
 		rate->is_hard_said = false;
-		group->io->raised_ns = apply_now_ns();
+		group->io->raised_ns[kind & 1] = begun_ns; /* rbps, wbps, riops, wiops */
 		rate->calm_since_ns = 0;
 	}
 	actions__add(answerer->actions, action);
@@ -109,9 +117,7 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 	struct io_plan plan = {};
 	size_t at;
 
-	/* What was throttled before our last raise has been answered by it. */
-	if (!group || !is_governed(group, event->io.device) ||
-	    event->kernel_ns < group->io->raised_ns)
+	if (!group || !is_governed(group, event->io.device) || is_answered(group, event))
 		return;
 	read_levels(answerer, group, &levels);
 	at = decide_io_level(levels.limits, levels.cnt, &demand);
@@ -125,7 +131,7 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 	action.binder_id = levels.ids[at];
 	if (binder && is_governed(binder, event->io.device) &&
 	    binder->io->rates[kind].is_governed) {
-		if (event->kernel_ns < binder->io->raised_ns)
+		if (is_answered(binder, event))
 			return;
 		decide_io_raise(
 			&binder->io->rates[kind].rule, levels.limits[at][kind],

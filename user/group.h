@@ -76,7 +76,7 @@ struct group_io {
 	int fd; /* io.max, kept open for raises */
 	uint64_t return_after_ns;
 	uint64_t looked_ns; /* used_cnt is from then; 0: never */
-	uint64_t raised_ns;
+	uint64_t raised_ns[2]; /* a limit of reads, of writes: when its last raise began */
 	uint64_t bound_ns; /* when it was said last that another's limit binds; 0: never */
 	uint64_t noted_cnt; /* throttled bios told in the journal so far */
 	struct group_reasserts reasserts;
