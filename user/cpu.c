@@ -232,9 +232,9 @@ static int install(struct controller *controller, struct group *group, struct gr
 		return err ?: -EINVAL;
 	configure(cpu, config, found_before(controller, cpu, &key));
 	cgfs_look_cpu(group->dir_fd, &look);
-	cpu->noted_throttled_ns = look.throttled_us * NSEC_PER_USEC;
-	cpu->noted_periods_cnt = look.periods_cnt;
-	cpu->noted_throttled_cnt = look.throttled_cnt;
+	group->lost.throttled_ns = look.throttled_us * NSEC_PER_USEC;
+	group->lost.periods_cnt = look.periods_cnt;
+	group->lost.throttled_cnt = look.throttled_cnt;
 	err = apply__remember_knob(&controller->apply, &key, original, group->target);
 	if (!err)
 		err = govern__enter(controller, group);

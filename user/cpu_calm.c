@@ -7,28 +7,21 @@
 #include "user/cgfs.h"
 #include "user/controller.h"
 #include "user/cpu.h"
+#include "user/throttled.h"
 
 #define NSEC_PER_USEC 1000ULL
 
 void cpu__note(struct controller *controller, const struct cgbpf_event *event)
 {
 	struct group *group = groups__find(&controller->groups, event->cgroup_id);
-	const struct cgbpf_cpu_event *seen = &event->cpu;
 	struct journal_record record;
-	struct group_cpu *cpu;
 
 	if (!group || !group->cpu)
 		return;
-	cpu = group->cpu;
 	record = report_about(group, JOURNAL_CPU_THROTTLED);
 	record.knob = NULL;
-	if (seen->throttled_ns > cpu->noted_throttled_ns)
-		record.lost_ns = seen->throttled_ns - cpu->noted_throttled_ns;
-	record.periods_cnt = seen->periods_cnt - cpu->noted_periods_cnt;
-	record.throttled_cnt = seen->throttled_cnt - cpu->noted_throttled_cnt;
-	cpu->noted_throttled_ns = seen->throttled_ns;
-	cpu->noted_periods_cnt = seen->periods_cnt;
-	cpu->noted_throttled_cnt = seen->throttled_cnt;
+	if (!throttled__take_cpu(group, event, &record))
+		return;
 	record.reason = reason_name(REASON_THROTTLED);
 	record.detail = reason_sentence(REASON_THROTTLED);
 	report(controller, &record);

@@ -47,8 +47,6 @@ struct group_cpu {
 	struct group_reasserts burst_reasserts;
 	uint64_t calm_since_ns; /* could do with less since; 0: cannot */
 	uint64_t usage_us, looked_ns; /* cpu.stat, when last looked */
-	uint64_t noted_throttled_ns; /* told in the journal so far */
-	uint32_t noted_periods_cnt, noted_throttled_cnt;
 	struct group_reasserts reasserts;
 	bool is_soft_given;
 	bool is_stopped; /* an administrator's value is obeyed until a reload */
@@ -78,7 +76,7 @@ struct group_io {
 	uint64_t looked_ns; /* used_cnt is from then; 0: never */
 	uint64_t raised_ns[2]; /* a limit of reads, of writes: when its last raise began */
 	uint64_t bound_ns; /* when it was said last that another's limit binds; 0: never */
-	uint64_t noted_cnt; /* throttled bios told in the journal so far */
+	enum io_kind told_kind; /* the limit that was named last for throttled bios */
 	struct group_reasserts reasserts;
 	bool is_stopped;
 };
@@ -127,12 +125,17 @@ struct group {
 	enum reason refused; /* said last, and when; whether the kernel was about to kill then */
 	bool is_refused_at_oom;
 	uint64_t refused_ns;
-	uint64_t told_ns[3]; /* of what is only observed: memory, reads, writes */
 	struct {
 		uint64_t throttled_ns;
 		uint32_t periods_cnt, throttled_cnt;
 		uint64_t io_throttled_cnt;
-	} lost; /* told so far, where it is only observed */
+		uint64_t cpu_told_ns, io_told_ns[2]; /* when; of reads, of writes */
+		bool has_more; /* there may be more to tell */
+	} lost; /* of what throttling cost, told so far: see throttled. Main thread only */
+	/* Where it is only observed: */
+	uint64_t told_ns; /* when it was told that memory.max was met */
+	uint32_t watched_knobs; /* bit (1 << enum cgbpf_knob), as its rule has them */
+	uint32_t watched_device; /* the same */
 	void *sample; /* of samples.c: what was read last; NULL where nobody asked */
 	struct group *next;
 };

@@ -218,6 +218,7 @@ static int install(struct controller *controller, struct group *group, struct gr
 {
 	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_IO_MAX, io->device);
 	static const bool none[IO_KINDS];
+	struct cgbpf_cgroup seen = {};
 	char line[CGBPF_VALUE_LEN];
 	int err = -EIO;
 
@@ -234,6 +235,9 @@ static int install(struct controller *controller, struct group *group, struct gr
 		err = govern__enter(controller, group);
 	if (err)
 		return err;
+	loader__seen(controller->loader, group->id, &seen);
+	group->lost.io_throttled_cnt = seen.io_throttled_cnt;
+	io->told_kind = IO_KINDS;
 	pthread_mutex_lock(&controller->groups.lock);
 	group->io = io;
 	pthread_mutex_unlock(&controller->groups.lock);

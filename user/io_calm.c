@@ -9,6 +9,7 @@
 #include "user/controller.h"
 #include "user/io.h"
 #include "user/knob.h"
+#include "user/throttled.h"
 
 #define NSEC_PER_SEC 1000000000ULL
 #define STAT_BYTES 8192
@@ -27,13 +28,17 @@ void io__note(struct controller *controller, const struct cgbpf_event *event)
 		return;
 	for (int i = 0; i < IO_KINDS; i++)
 		rates[i] = group->io->rates[i].standing;
-	kind = decide_io_binding(rates, event->io.is_write, event->io.bytes, event->io.ops);
+	/* Nothing was asked for since it was said last: as it was then. */
+	kind = event->io.ops ? decide_io_binding(rates, event->io.is_write, event->io.bytes,
+						 event->io.ops)
+			     : group->io->told_kind;
 	record = report_about(group, JOURNAL_IO_THROTTLED);
 	record.knob = NULL;
 	record.device = knob_device(event->io.device, device);
 	record.limit = kind == IO_KINDS ? NULL : io_kind_name(kind);
-	record.throttled_cnt = event->io.throttled_cnt - group->io->noted_cnt;
-	group->io->noted_cnt = event->io.throttled_cnt;
+	if (!throttled__take_io(group, event, &record))
+		return;
+	group->io->told_kind = kind;
 	record.reason = reason_name(REASON_THROTTLED);
 	record.detail = reason_sentence(REASON_THROTTLED);
 	report(controller, &record);

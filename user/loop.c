@@ -21,6 +21,7 @@
 #include "user/notify.h"
 #include "user/params.h"
 #include "user/pressure.h"
+#include "user/throttled.h"
 
 #define ERROR_LEN 1024
 /* Records of the notes ring taken in one go; whoever makes them faster than they are read keeps
@@ -167,6 +168,7 @@ static void on_actions(struct loop *loop)
 			notify("WATCHDOG=1"); /* both threads live */
 			tell_losses(loop, 0);
 			learn__tick(controller->learn, controller);
+			throttled__tend(controller);
 			donors__repay(controller);
 			donors__rank(controller);
 			priority__tend(controller);

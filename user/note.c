@@ -114,7 +114,10 @@ void note__catch_up(struct controller *controller)
 		next = groups__next(&controller->groups, group);
 		if (faccessat(group->dir_fd, "cgroup.procs", F_OK, 0)) {
 			note__gone(controller, group->id);
-		} else if (!controller->is_observing) {
+			continue;
+		}
+		group->lost.has_more = true; /* the note that said so may be among them */
+		if (!controller->is_observing) {
 			foreign__find(controller, group);
 			priority__catch_up(controller, group);
 		}

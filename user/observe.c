@@ -11,8 +11,9 @@
 #include "user/knob.h"
 #include "user/measure.h"
 #include "user/quota.h"
+#include "user/throttled.h"
 
-/* The same of the same cgroup is told once in this time. */
+/* That the same cgroup's memory.max was met is told once in this time. */
 #define AGAIN_NS 1000000000ULL
 #define NSEC_PER_USEC 1000ULL
 #define WATERMARK_PPM 1000000 /* all of the limit */
@@ -32,14 +33,28 @@ static bool has_limit(int dir_fd)
 	return !cgfs_read(dir_fd, "io.max", text, sizeof(text)) && *text;
 }
 
+/* Those whose file it has: where a controller is mounted as v1 the kernel's events of it name the
+ * cgroups of another hierarchy, whose ids may be the same. */
+static uint32_t knobs_of(const struct group *group)
+{
+	static const uint32_t knobs[] = {CGBPF_KNOB_MEMORY_MAX, CGBPF_KNOB_CPU_MAX,
+					 CGBPF_KNOB_IO_MAX};
+	uint32_t has = 0;
+
+	for (size_t i = 0; i < sizeof(knobs) / sizeof(*knobs); i++)
+		if (!faccessat(group->dir_fd, knob_name(knobs[i]), F_OK, 0))
+			has |= 1U << knobs[i];
+	return has;
+}
+
 static void set_rule(struct controller *controller, struct group *group)
 {
 	struct cgbpf_rule rule = {
 		.soft_bytes = group->limit_bytes,
 		.hard_bytes = group->limit_bytes,
 		.watermark_ppm = WATERMARK_PPM,
-		.knobs = 1 << CGBPF_KNOB_MEMORY_MAX | 1 << CGBPF_KNOB_CPU_MAX |
-			 1 << CGBPF_KNOB_IO_MAX,
+		.knobs = knobs_of(group),
+		.io_quiet = 3, /* nobody answers */
 	};
 	struct measure measure;
 
@@ -50,6 +65,8 @@ static void set_rule(struct controller *controller, struct group *group)
 		rule.io_device = 0; /* all but that */
 		loader__set_rule(controller->loader, group->id, &rule);
 	}
+	group->watched_knobs = rule.knobs;
+	group->watched_device = rule.io_device;
 }
 
 int observe__watch(struct controller *controller, struct group *group, bool is_explicit)
@@ -58,8 +75,12 @@ int observe__watch(struct controller *controller, struct group *group, bool is_e
 	struct cpu_look look;
 	int err;
 
-	if (groups__find(&controller->groups, group->id))
+	if (groups__find(&controller->groups, group->id)) {
+		/* Its parent may have given it a controller, or taken one. */
+		if (knobs_of(group) != group->watched_knobs)
+			set_rule(controller, group);
 		return 1;
+	}
 	if (!is_explicit && !has_limit(group->dir_fd)) {
 		group__free(group);
 		return 0;
@@ -84,39 +105,24 @@ int observe__watch(struct controller *controller, struct group *group, bool is_e
 	return 1;
 }
 
-static uint32_t knob_of(uint32_t kind)
-{
-	return kind == CGBPF_EVENT_OOM		  ? CGBPF_KNOB_MEMORY_MAX
-	       : kind == CGBPF_EVENT_IO_THROTTLED ? CGBPF_KNOB_IO_MAX
-						  : CGBPF_KNOB_NONE;
-}
-
 void observe__event(struct answerer *answerer, const struct cgbpf_event *event)
 {
 	struct action action = {
-		.kind = ACTION_SEEN, .cgroup_id = event->cgroup_id, .knob = knob_of(event->kind)};
-	uint64_t now_ns = apply_now_ns(), *said_ns = NULL;
+		.kind = ACTION_SEEN, .cgroup_id = event->cgroup_id, .knob = CGBPF_KNOB_MEMORY_MAX};
+	uint64_t now_ns = apply_now_ns();
 	struct group *group;
 	bool is_news = false;
 
-	/* CPU throttling is told with what it cost, once it ends: see observe__note. */
-	if (action.knob == CGBPF_KNOB_NONE)
+	/* Throttling is told with what it cost: see observe__note. */
+	if (event->kind != CGBPF_EVENT_OOM)
 		return;
-	action.times.received_ns = now_ns > event->kernel_ns ? now_ns - event->kernel_ns : 1;
-	if (action.knob == CGBPF_KNOB_MEMORY_MAX) {
-		action.old_bytes = action.new_bytes = event->memory.limit_bytes;
-	} else {
-		action.io_kind = event->io.is_write;
-		action.new_amount = event->io.device;
-		action.old_amount = event->io.throttled_cnt;
-	}
+	action.times.received_ns = answer_since(event, now_ns);
+	action.new_bytes = event->memory.limit_bytes;
 	pthread_mutex_lock(&answerer->groups->lock);
 	group = groups__find(answerer->groups, event->cgroup_id);
-	if (group) {
-		said_ns =
-			&group->told_ns[action.knob == CGBPF_KNOB_IO_MAX ? 1 + action.io_kind : 0];
-		is_news = !*said_ns || now_ns - *said_ns >= AGAIN_NS;
-		*said_ns = is_news ? now_ns : *said_ns;
+	if (group && (!group->told_ns || now_ns - group->told_ns >= AGAIN_NS)) {
+		group->told_ns = now_ns;
+		is_news = true;
 	}
 	pthread_mutex_unlock(&answerer->groups->lock);
 	if (is_news)
@@ -127,29 +133,33 @@ void observe__tell(struct controller *controller, const struct action *action)
 {
 	struct group *group = groups__find(&controller->groups, action->cgroup_id);
 	struct journal_record record;
+
+	if (!group)
+		return;
+	record = report_about(group, JOURNAL_HARD_LIMIT_REACHED);
+	record.has_times = true;
+	record.times = action->times;
+	record.old_bytes = record.new_bytes = action->new_bytes;
+	record.reason = reason_name(REASON_OOM);
+	record.detail = reason_sentence(REASON_OOM);
+	report(controller, &record);
+}
+
+static void tell_bios(struct controller *controller, const struct cgbpf_event *event)
+{
+	struct group *group = groups__find(&controller->groups, event->cgroup_id);
+	struct journal_record record;
 	char device[KNOB_DEVICE_LEN];
 
 	if (!group)
 		return;
-	record =
-		report_about(group, action->knob == CGBPF_KNOB_IO_MAX ? JOURNAL_IO_THROTTLED
-								      : JOURNAL_HARD_LIMIT_REACHED);
-	record.has_times = true;
-	record.times = action->times;
-	if (action->knob == CGBPF_KNOB_IO_MAX) {
-		record.knob = NULL;
-		record.limit = action->io_kind ? "write" : "read";
-		record.device = knob_device((uint32_t)action->new_amount, device);
-		record.throttled_cnt = action->old_amount - group->lost.io_throttled_cnt;
-		group->lost.io_throttled_cnt = action->old_amount;
-		record.detail =
-			action->io_kind ? "writes wait for io.max" : "reads wait for io.max";
-	} else {
-		record.old_bytes = record.new_bytes = action->new_bytes;
-		record.reason = reason_name(REASON_OOM);
-		record.detail = reason_sentence(REASON_OOM);
-	}
-	report(controller, &record);
+	record = report_about(group, JOURNAL_IO_THROTTLED);
+	record.knob = NULL;
+	record.limit = event->io.is_write ? "write" : "read";
+	record.device = knob_device(event->io.device, device);
+	record.detail = event->io.is_write ? "writes wait for io.max" : "reads wait for io.max";
+	if (throttled__take_io(group, event, &record))
+		report(controller, &record);
 }
 
 static void tell_throttled(struct controller *controller, const struct cgbpf_event *event)
@@ -166,16 +176,9 @@ static void tell_throttled(struct controller *controller, const struct cgbpf_eve
 	record = report_about(group, JOURNAL_CPU_THROTTLED);
 	record.knob = knob_name(CGBPF_KNOB_CPU_MAX);
 	record.old_text = record.new_text = quota_format(&quota, text, sizeof(text));
-	/* What stood before us was read in whole microseconds. */
-	if (cpu->throttled_ns > group->lost.throttled_ns)
-		record.lost_ns = cpu->throttled_ns - group->lost.throttled_ns;
-	record.periods_cnt = cpu->periods_cnt - group->lost.periods_cnt;
-	record.throttled_cnt = cpu->throttled_cnt - group->lost.throttled_cnt;
 	record.detail = "held by its own quota";
-	group->lost.throttled_ns = cpu->throttled_ns;
-	group->lost.periods_cnt = cpu->periods_cnt;
-	group->lost.throttled_cnt = cpu->throttled_cnt;
-	report(controller, &record);
+	if (throttled__take_cpu(group, event, &record))
+		report(controller, &record);
 }
 
 static void tell_write(struct controller *controller, const struct cgbpf_event *event)
@@ -211,6 +214,9 @@ bool observe__note(struct controller *controller, const struct cgbpf_event *even
 	switch (event->kind) {
 	case CGBPF_EVENT_CPU_RELEASED:
 		tell_throttled(controller, event);
+		return true;
+	case CGBPF_EVENT_IO_THROTTLED:
+		tell_bios(controller, event);
 		return true;
 	case CGBPF_EVENT_WRITE:
 		if (event->write.knob == CGBPF_KNOB_SUBTREE_CONTROL ||

@@ -22,6 +22,7 @@
 #include "user/protect.h"
 #include "user/restore.h"
 #include "user/text.h"
+#include "user/throttled.h"
 #include "user/units.h"
 
 #define ERROR_LEN 1024
@@ -270,6 +271,7 @@ static void finish(struct controller *controller, const struct run_options *opti
 	notify("STOPPING=1");
 	if (controller->samples)
 		samples__flush(controller->samples, &controller->groups);
+	throttled__end(controller);
 	govern__release_all(controller);
 	rescue__stop(controller->rescue);
 	controller->rescue = NULL;

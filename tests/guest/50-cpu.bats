@@ -99,7 +99,7 @@ is_throttled_past() {
 	assert_equal "$(jq -s 'map(select(.event == "hard_limit_reached")) | length' "$JOURNAL")" 1 "records of hard"
 	assert_equal "$(cpu_max "$cgroup")" "50000 100000"
 	end_burn
-	stop_cgbpf TERM
+	stop_and_check_told "$cgroup"
 	assert_equal "$(cpu_max "$cgroup")" "max 100000"
 }
 

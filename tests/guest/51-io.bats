@@ -55,7 +55,7 @@ end_io() {
 
 # bats test_tags=core
 @test "io: a throttled writer is raised step by step to hard, which is said once; returned, and put back" {
-	local cgroup
+	local cgroup counted
 	cgroup=$(make_cgroup job)
 	echo "$DEVICE riops=777" >"$cgroup/io.max"
 	io_config "$cgroup" "device: /dev/ram0, wbps: { soft: 1M, hard: 3M }, return_after: 500ms"
@@ -71,7 +71,9 @@ end_io() {
 	wait_for "$DEADLINE" has_line "$cgroup" "rbps=max wbps=1048576 riops=777 wiops=max"
 	assert_journal '.event == "limit_returned" and .limit == "wbps" and .reason == "calm"'
 	assert_equal "$(jq -s 'map(select(.event == "hard_limit_reached")) | length' "$JOURNAL")" 1 "records of hard"
+	counted=$(io_count)
 	stop_cgbpf TERM
+	assert_bios_told "$counted"
 	assert_equal "$(line_of "$cgroup")" "rbps=max wbps=max riops=777 wiops=max" "io.max at the end"
 }
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Owns what the tests of faults share: refusals, deaths, private mounts, steady work; never lets a fault outlive its test.
+# Owns what the tests of faults share: refusals, deaths, private mounts, steady work, what throttling cost; never lets a fault outlive its test.
 
 # shellcheck source=tests/guest/helpers.bash
 . "${BASH_SOURCE[0]%/*}/helpers.bash"
@@ -55,6 +55,34 @@ IN_MOUNTS=(unshare --mount --propagation private bash -ec 'eval "$0"; exec "$@"'
 # "${IN_CGROUP[@]}" FOLDER COMMAND...: COMMAND is in that cgroup from its first instruction.
 # shellcheck disable=SC2016,SC2034
 IN_CGROUP=(bash -c 'echo 0 >"$0/cgroup.procs" && exec "$@"')
+
+# --- what throttling cost ------------------------------------------------------------------------
+
+# What the kernel counts of a cgroup's lost CPU time, in microseconds.
+lost_us() {
+	awk '$1 == "throttled_usec" { print $2 }' "$1/cpu.stat"
+}
+
+# stop_and_check_told FOLDER: nothing runs in it any more; the journal has all that its quota, since it was made, has cost.
+stop_and_check_told() {
+	local before told
+	before=$(lost_us "$1")
+	stop_cgbpf TERM
+	told=$(jq -s 'map(select(.event == "cpu_throttled").lost_ns) | add / 1000 | floor' "$JOURNAL")
+	# A quota that ran out as the last task ended is refilled a period later.
+	((told >= before && told <= $(lost_us "$1"))) ||
+		fail "told: $told us; of cpu.stat: $before us, then $(lost_us "$1") us"
+}
+
+# Bios of all cgroups that were kept waiting, as the kernel side counts them.
+io_count() {
+	map_values cgroups | jq -s 'map(.io_throttled_cnt) | add'
+}
+
+# assert_bios_told COUNT: the journal has them, each once.
+assert_bios_told() {
+	assert_equal "$(jq -s 'map(select(.event == "io_throttled").throttled) | add' "$JOURNAL")" "$1" "bios told"
+}
 
 # --- a cgbpf in trouble ------------------------------------------------------------------------
 
