@@ -270,6 +270,8 @@ struct cgbpf_ledger_entry {
 	char previous[CGBPF_VALUE_LEN]; /* ours before the write that is recorded in `current` */
 	char current[CGBPF_VALUE_LEN]; /* ours; recorded before it is written */
 	char target[CGBPF_TARGET_LEN];
+	char lower[24]; /* a lower memory.max that may be written beside `current`: the main thread
+			   is in the kernel with it while the rescuer raises; "": none */
 };
 
 /* A moment that bench-latency's own programs stamp (latency.bpf.c). */
@@ -359,6 +361,6 @@ _Static_assert(sizeof(struct cgbpf_cgroup) == 288, "cgroup");
 _Static_assert(sizeof(struct cgbpf_stats) == 176, "stats");
 _Static_assert(sizeof(struct cgbpf_ledger_key) == 16, "ledger key");
 _Static_assert(sizeof(struct cgbpf_latency_event) == 64, "latency event");
-_Static_assert(sizeof(struct cgbpf_ledger_entry) == 400, "ledger entry");
+_Static_assert(sizeof(struct cgbpf_ledger_entry) == 424, "ledger entry");
 
 #endif

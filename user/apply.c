@@ -299,12 +299,29 @@ int apply__press(const struct apply *apply, uint64_t id, int dir_fd, uint64_t li
 	return write_recorded(apply, id, dir_fd, 0, value);
 }
 
-int apply__write_limit(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes)
+int apply__lower(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes)
 {
+	struct cgbpf_ledger_key key = key_of(id);
+	char value[24];
+	int fd = -1, err = open_limit(dir_fd, O_NONBLOCK, &fd);
+
+	if (err)
+		return err;
+	format_limit(limit_bytes, value, sizeof(value));
+	err = ledger__lower(apply->ledger_fd, &key, value);
+	if (!err)
+		err = apply_write_whole(fd, value);
+	close(fd);
+	return err;
+}
+
+void apply__lowered(const struct apply *apply, uint64_t id, uint64_t limit_bytes, bool is_standing)
+{
+	struct cgbpf_ledger_key key = key_of(id);
 	char value[24];
 
 	format_limit(limit_bytes, value, sizeof(value));
-	return apply__write(apply, id, dir_fd, value);
+	ledger__lowered(apply->ledger_fd, &key, is_standing ? value : NULL);
 }
 
 int apply__remember_knob(const struct apply *apply, const struct cgbpf_ledger_key *key,

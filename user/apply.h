@@ -63,9 +63,15 @@ int apply__lower_unused(const struct apply *apply, struct group *group, uint64_t
  */
 int apply__make_room(const struct apply *apply, int dir_fd, uint64_t limit_bytes);
 
-/* Writes a limit, or a text from the ledger byte for byte, without care: after apply__make_room, or
- * when forced. */
-int apply__write_limit(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes);
+/*
+ * Writes a limit without care, after apply__make_room, while the rescuing thread may raise it: what
+ * each of them writes is ours all the while, until apply__lowered says which of the two stands.
+ */
+int apply__lower(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes);
+void apply__lowered(const struct apply *apply, uint64_t id, uint64_t limit_bytes, bool is_standing);
+
+/* Writes a text from the ledger byte for byte, without care: after apply__make_room, or when
+ * forced. */
 int apply__write(const struct apply *apply, uint64_t id, int dir_fd, const char *value);
 
 /*

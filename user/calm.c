@@ -81,16 +81,19 @@ int calm__lower(struct controller *controller, struct group *group, uint64_t to)
 	if (!err && !is_still(controller, group, to))
 		err = -EAGAIN;
 	if (!err)
-		err = apply__write_limit(&controller->apply, group->id, group->dir_fd, to);
+		err = apply__lower(&controller->apply, group->id, group->dir_fd, to);
 
 	pthread_mutex_lock(&controller->groups.lock);
 	group->is_shrinking = false;
 	if (group->limit_bytes != to) {
-		apply__raise(&controller->apply, group, group->limit_bytes, &written_ns);
+		if (!apply__raise(&controller->apply, group, group->limit_bytes, &written_ns))
+			apply__lowered(&controller->apply, group->id, to, false);
 		err = -EAGAIN;
 	} else if (err) {
 		group->limit_bytes = from;
+		apply__lowered(&controller->apply, group->id, to, false);
 	} else {
+		apply__lowered(&controller->apply, group->id, to, true);
 		apply__follow_high(&controller->apply, group, true); /* room was made for it */
 	}
 	pthread_mutex_unlock(&controller->groups.lock);

@@ -97,6 +97,7 @@ int ledger__get(int map_fd, const struct cgbpf_ledger_key *key,
 	entry.previous[sizeof(entry.previous) - 1] = '\0';
 	entry.current[sizeof(entry.current) - 1] = '\0';
 	entry.target[sizeof(entry.target) - 1] = '\0';
+	entry.lower[sizeof(entry.lower) - 1] = '\0';
 	*ret_entry = entry;
 	return 0;
 }
@@ -114,7 +115,7 @@ int ledger__remember(int map_fd, const struct cgbpf_ledger_key *key, const char 
 	return bpf_map_update_elem(map_fd, key, &entry, BPF_NOEXIST);
 }
 
-enum change { AMEND, INTEND, RETRACT };
+enum change { AMEND, INTEND, RETRACT, LOWER, LOWERED };
 
 static int change(int map_fd, const struct cgbpf_ledger_key *key, enum change what,
 		  const char *value)
@@ -126,12 +127,14 @@ static int change(int map_fd, const struct cgbpf_ledger_key *key, enum change wh
 	pthread_mutex_lock(&change_lock);
 	err = ledger__get(map_fd, key, &entry);
 	if (!err) {
-		if (what == INTEND)
+		if (what == INTEND || (what == LOWERED && value))
 			memcpy(entry.previous, entry.current, sizeof(entry.previous));
 		if (what == RETRACT)
 			memcpy(entry.current, entry.previous, sizeof(entry.current));
-		if (what == INTEND)
+		if (what == INTEND || (what == LOWERED && value))
 			set(entry.current, sizeof(entry.current), value);
+		if (what == LOWER || what == LOWERED)
+			set(entry.lower, sizeof(entry.lower), what == LOWER ? value : "");
 		if (what == AMEND)
 			set(entry.original, sizeof(entry.original), value);
 		sign(&entry);
@@ -154,6 +157,16 @@ int ledger__intend(int map_fd, const struct cgbpf_ledger_key *key, const char *n
 int ledger__retract(int map_fd, const struct cgbpf_ledger_key *key)
 {
 	return change(map_fd, key, RETRACT, NULL);
+}
+
+int ledger__lower(int map_fd, const struct cgbpf_ledger_key *key, const char *next)
+{
+	return change(map_fd, key, LOWER, next);
+}
+
+int ledger__lowered(int map_fd, const struct cgbpf_ledger_key *key, const char *standing)
+{
+	return change(map_fd, key, LOWERED, standing);
 }
 
 int ledger__forget(int map_fd, const struct cgbpf_ledger_key *key)
@@ -192,5 +205,6 @@ int ledger__each(int map_fd, ledger_visit visit, void *context)
 
 bool ledger_is_ours(const struct cgbpf_ledger_entry *entry, const char *value)
 {
-	return strcmp(value, entry->current) == 0 || strcmp(value, entry->previous) == 0;
+	return strcmp(value, entry->current) == 0 || strcmp(value, entry->previous) == 0 ||
+	       (*value && strcmp(value, entry->lower) == 0);
 }

@@ -30,6 +30,13 @@ int ledger__amend(int map_fd, const struct cgbpf_ledger_key *key, const char *or
 int ledger__intend(int map_fd, const struct cgbpf_ledger_key *key, const char *next);
 /* What was intended was not written: what stands is `previous` again. */
 int ledger__retract(int map_fd, const struct cgbpf_ledger_key *key);
+/*
+ * NEXT is about to be written by a thread that waits in the kernel, while another may intend and
+ * write what it wants: the three that can stand meanwhile are all known as ours. ledger__lowered
+ * ends that: STANDING is what stands, or NULL where the other's does.
+ */
+int ledger__lower(int map_fd, const struct cgbpf_ledger_key *key, const char *next);
+int ledger__lowered(int map_fd, const struct cgbpf_ledger_key *key, const char *standing);
 int ledger__forget(int map_fd, const struct cgbpf_ledger_key *key);
 int ledger__get(int map_fd, const struct cgbpf_ledger_key *key,
 		struct cgbpf_ledger_entry *ret_entry);
