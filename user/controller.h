@@ -107,12 +107,17 @@ void govern__fail(struct controller *controller, const struct target_config *tar
  * One resource of a group each, in a room of its own. *__govern adds it where TARGET wants it and
  * it is not there yet; *__fit takes a new configuration (TARGET NULL: none), and puts back what is
  * no longer governed. GROUP may be in the table or not yet.
+ *
+ * *__look_after lets go of a resource whose file has gone while its cgroup lives: the controller
+ * was switched off. What comes with it when it is on again is the kernel's default or somebody's
+ * word, and what would stand without us: the original of the file that went is forgotten.
  */
 /* govern_memory.c */
 void memory__govern(struct controller *controller, struct group *group,
 		    const struct target_config *target);
 void memory__fit(struct controller *controller, struct group *group,
 		 const struct target_config *target);
+void memory__look_after(struct controller *controller, struct group *group);
 /* high.c: memory.high follows memory.max where the cgroup has one. */
 /* FOUND_BYTES: memory.max from before us. After the part's own rule and limit are known. */
 void high__govern(struct controller *controller, struct group *group, uint64_t found_bytes);
@@ -140,6 +145,7 @@ void cpu__govern(struct controller *controller, struct group *group,
 		 const struct target_config *target);
 void cpu__fit(struct controller *controller, struct group *group,
 	      const struct target_config *target);
+void cpu__look_after(struct controller *controller, struct group *group);
 void cpu__forget(struct controller *controller, uint64_t id);
 /* priority.c, priority_foreign.c */
 void priority__govern(struct controller *controller, struct group *group,
@@ -165,6 +171,7 @@ void io__govern(struct controller *controller, struct group *group,
 		const struct target_config *target);
 void io__fit(struct controller *controller, struct group *group,
 	     const struct target_config *target);
+void io__look_after(struct controller *controller, struct group *group);
 void io__forget(struct controller *controller, const struct group *group);
 /* Writes RATES over whatever stands. */
 int io__set(struct controller *controller, struct group *group, const uint64_t rates[IO_KINDS]);
@@ -191,6 +198,8 @@ void cpu__foreign(struct controller *controller, struct group *group,
 void note__handle(struct controller *controller, const struct cgbpf_event *event);
 /* A governed cgroup was removed: journaled and forgotten. */
 void note__gone(struct controller *controller, uint64_t id);
+/* A file of it was gone when it was to be written. */
+void note__lost(struct controller *controller, uint64_t id);
 /* What no note said is found by looking: cgroups that went, that came, and limits set by others. */
 void note__catch_up(struct controller *controller);
 

@@ -16,33 +16,9 @@
 #include "user/knob.h"
 #include "user/ledger.h"
 #include "user/restore.h"
-#include "user/units.h"
 
 #define NSEC_PER_USEC 1000ULL
 #define TEXT_LEN 48
-
-uint32_t cpu_knob(const struct group_cpu *cpu)
-{
-	return cpu->mode == CPU_MODE_WEIGHT ? CGBPF_KNOB_CPU_WEIGHT : CGBPF_KNOB_CPU_MAX;
-}
-
-int cpu_parse(struct group_cpu *cpu, const char *text)
-{
-	return cpu->mode == CPU_MODE_WEIGHT ? units_parse_limit(text, &cpu->weight)
-					    : quota_parse(text, &cpu->standing);
-}
-
-char *cpu_format(const struct group_cpu *cpu, uint64_t amount, char *buf, size_t len)
-{
-	struct quota next = cpu->standing;
-
-	if (cpu->mode == CPU_MODE_WEIGHT) {
-		snprintf(buf, len, "%" PRIu64, amount);
-		return buf;
-	}
-	next.quota_us = quota_for(amount, next.period_us);
-	return quota_format(&next, buf, len);
-}
 
 /* What stands, in the words of its file. */
 static char *standing_text(const struct group_cpu *cpu, char *buf, size_t len)
@@ -155,14 +131,6 @@ static struct cpu_rule rule_of(const struct cpu_config *config, uint64_t found)
 	if (is_weight && rule.hard > CPU_WEIGHT_MAX)
 		rule.hard = CPU_WEIGHT_MAX;
 	return rule;
-}
-
-void cpu_fit_rule(struct group_cpu *cpu)
-{
-	if (cpu->mode == CPU_MODE_WEIGHT)
-		return;
-	cpu->rule.soft = quota_rounded_ppm(cpu->rule.soft, cpu->standing.period_us);
-	cpu->rule.hard = quota_rounded_ppm(cpu->rule.hard, cpu->standing.period_us);
 }
 
 static void configure(struct group_cpu *cpu, const struct cpu_config *config, uint64_t found)
@@ -374,6 +342,22 @@ void cpu__fit(struct controller *controller, struct group *group,
 		leave(controller, group);
 		put_back(controller, group, knob, true);
 	}
+}
+
+/* An administrator's word is obeyed until a reload, also where the file is another by then. */
+void cpu__look_after(struct controller *controller, struct group *group)
+{
+	struct cgbpf_ledger_key burst = group__key(group, CGBPF_KNOB_CPU_MAX_BURST, 0), key;
+	char standing[CGBPF_VALUE_LEN];
+
+	if (!group->cpu || group->cpu->is_stopped)
+		return;
+	key = group__key(group, cpu_knob(group->cpu), 0);
+	if (!cgfs_is_gone(knob__read_fd(group->cpu->fd, &key, standing, sizeof(standing))))
+		return;
+	leave(controller, group);
+	apply__forget_knob(&controller->apply, &key);
+	apply__forget_knob(&controller->apply, &burst);
 }
 
 void cpu__forget(struct controller *controller, uint64_t id)

@@ -163,6 +163,11 @@ int govern__consider(struct controller *controller, int dir_fd, const char *path
 	}
 	if (controller->is_observing)
 		return observe__watch(controller, group, target->kind != TARGET_ALL_FINITE);
+	if (!is_new) {
+		memory__look_after(controller, group);
+		cpu__look_after(controller, group);
+		io__look_after(controller, group);
+	}
 	/* Each adds what is wanted and not there yet. */
 	memory__govern(controller, group, target);
 	cpu__govern(controller, group, target);

@@ -288,3 +288,21 @@ void memory__fit(struct controller *controller, struct group *group,
 		release(controller, group);
 	}
 }
+
+/* An administrator's word is obeyed until a reload, also where the file is another by then. */
+void memory__look_after(struct controller *controller, struct group *group)
+{
+	uint64_t standing;
+
+	if (!group->has_memory || group->is_stopped ||
+	    !cgfs_is_gone(apply__standing(group, &standing)))
+		return;
+	leave(controller, group);
+	apply__forget(&controller->apply, group->id);
+	high__forget(controller, group->id);
+	pthread_mutex_lock(&controller->groups.lock);
+	if (group->usage_fd >= 0)
+		close(group->usage_fd);
+	group->usage_fd = -1;
+	pthread_mutex_unlock(&controller->groups.lock);
+}

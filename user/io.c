@@ -329,6 +329,23 @@ void io__fit(struct controller *controller, struct group *group, const struct ta
 	put_back(controller, group, device, true);
 }
 
+/* Stopped with a record is what could not be raised any more; without one, somebody is obeyed. */
+void io__look_after(struct controller *controller, struct group *group)
+{
+	struct cgbpf_ledger_entry entry;
+	struct cgbpf_ledger_key key;
+	char line[CGBPF_VALUE_LEN];
+
+	if (!group->io)
+		return;
+	key = key_of(group);
+	if ((group->io->is_stopped && ledger__get(controller->apply.ledger_fd, &key, &entry)) ||
+	    !cgfs_is_gone(knob__read_fd(group->io->fd, &key, line, sizeof(line))))
+		return;
+	leave(controller, group);
+	apply__forget_knob(&controller->apply, &key);
+}
+
 void io__forget(struct controller *controller, const struct group *group)
 {
 	struct cgbpf_ledger_key key;

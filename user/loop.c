@@ -179,7 +179,7 @@ static void on_actions(struct loop *loop)
 			continue;
 		}
 		if (action.kind == ACTION_FAILED && cgfs_is_gone(action.err)) {
-			note__gone(controller, action.cgroup_id);
+			note__lost(controller, action.cgroup_id);
 			continue;
 		}
 		report_action(controller, &action);

@@ -76,6 +76,17 @@ void note__gone(struct controller *controller, uint64_t id)
 	govern__forget(controller, id);
 }
 
+/* Also where only its controller was switched off, and perhaps on again. */
+void note__lost(struct controller *controller, uint64_t id)
+{
+	struct group *group = groups__find(&controller->groups, id);
+
+	if (group && faccessat(group->dir_fd, "cgroup.procs", F_OK, 0))
+		note__gone(controller, id);
+	else
+		govern__consider_id(controller, id, 0);
+}
+
 void note__handle(struct controller *controller, const struct cgbpf_event *event)
 {
 	if (observe__note(controller, event))

@@ -34,6 +34,45 @@ load helpers
 	has_entries rules 1
 }
 
+# What the administrator switched off went with all its limits: without us none would stand at the end.
+@test "lifecycle: a controller switched off and on again under a cgroup that lives: governed anew, and not for gone" {
+	local cgroup parent seen
+	cgroup=$(make_cgroup up/job 48M)
+	parent=${cgroup%/*}
+	echo "30000 100000" >"$cgroup/cpu.max"
+	write_targets <<-END
+		  - name: test
+		    cgroup: "$(path_of "$cgroup")"
+		    memory: { soft: 32M, hard: 256M, return_after: 50ms }
+		    cpu: { soft: 0.2, hard: 1 }
+	END
+	start_cgbpf -c "$CONFIG"
+	echo "-memory -cpu" >"$parent/cgroup.subtree_control"
+	wait_for "$DEADLINE" has_entries rules 0
+	wait_for "$DEADLINE" has_entries ledger 0
+	echo "+memory +cpu" >"$parent/cgroup.subtree_control"
+	wait_limit "$cgroup" 32M
+	wait_for "$DEADLINE" has_entries rules 1
+	wait_for "$DEADLINE" grep -qx "20000 100000" "$cgroup/cpu.max"
+	lives "$cgroup" touch --bytes 100M
+	wait_limit "$cgroup" 32M
+	# A raise that is asked for under way finds its file gone.
+	seen=$(jq -c 'select(.event == "governed")' "$JOURNAL" | wc -l)
+	kill -STOP "$CGBPF_PID"
+	hold_memory "$cgroup" 30M
+	echo "-memory" >"$parent/cgroup.subtree_control"
+	echo "+memory" >"$parent/cgroup.subtree_control"
+	end_hold "$HOLD_PID"
+	kill -CONT "$CGBPF_PID"
+	wait_limit "$cgroup" 32M
+	lives "$cgroup" touch --bytes 100M
+	(($(jq -c 'select(.event == "governed")' "$JOURNAL" | wc -l) > seen)) || fail "it was not governed anew"
+	refute_journal '.event == "cgroup_gone"'
+	stop_cgbpf TERM
+	assert_limit "$cgroup" max
+	assert_equal "$(<"$cgroup/cpu.max")" "max 100000" "cpu.max"
+}
+
 # bats test_tags=core
 @test "lifecycle: a cgroup that is removed is forgotten in rules, ledger and sight" {
 	local cgroup

@@ -48,13 +48,23 @@ status_says() {
 	assert_journal '.event == "soft_limit_raised"'
 }
 
-@test "while blind, exit still puts every limit back" {
-	local before
+@test "while blind, what is found by looking is given back too, and exit still puts every limit back" {
+	local before late
 	echo 32M >"$WEB/memory.max"
 	before=$(limits_of_tree)
+	write_config "$(path_of "$WEB")*" 16M 128M "return_after: 50ms"
 	start_cgbpf -c "$CONFIG"
 	switch_tracing_off
+	pause_cgbpf
+	late=$(make_cgroup web-late)
+	hold_memory "$late" 40M
+	resume_cgbpf
+	wait_journal '.event == "governed" and .reason == "above_soft"' >/dev/null
+	end_hold "$HOLD_PID"
+	wait_limit "$late" 16M
 	stop_cgbpf TERM
+	assert_limit "$late" max
+	rmdir "$late"
 	assert_equal "$(limits_of_tree)" "$before" "limits of the tree"
 }
 
