@@ -181,8 +181,10 @@ test-matrix: ## every test on every kernel
 	$(Q)scripts/setup
 	$(Q)scripts/suite --guests 2 systemd $(KERNELS)
 
-soak: ## the tests of faults with many more rounds: an hour
+soak: ## scripts/vm and scripts/setup themselves, and the tests of faults with many more rounds: an hour
 	$(Q)scripts/setup
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)bats tests/host
 	$(Q)scripts/suite --soak --guests 2 6.12
 
 demo: ## install what is missing, build, show the main job

@@ -5,17 +5,25 @@
 #include <math.h>
 
 #define BACKLOG_S 1.0
-/* How often the target controller moves, and the return looks, in periods. */
+/* How often the target controller moves, in periods. */
 #define STEP_PERIODS 10
+/* How often the return looks: as calm__period_ns. */
+#define LOOK_SHARE 4
+#define LOOK_MOST_S 5.0
+#define LOOK_ADVISED_S 1.0
 /* As decide_cpu: use up to this part of the lower amount leaves room. */
 #define RETURN_SHARE 0.8
 #define TINY 1e-9
+#define NOT_CALM (-1.0)
 
 void sim__begin(struct sim *sim, const struct sim_rule *rule, enum policy_kind kind,
 		const struct policy_model *model)
 {
-	*sim = (struct sim){
-		.rule = *rule, .kind = kind, .model = model, .quota_cores = rule->soft_cores};
+	*sim = (struct sim){.rule = *rule,
+			    .kind = kind,
+			    .model = model,
+			    .quota_cores = rule->soft_cores,
+			    .calm_s = NOT_CALM};
 }
 
 static void add(struct sim_window *window, const struct sim_window *more)
@@ -135,21 +143,28 @@ static void step_target(struct sim *sim)
 	set_quota(sim, cores);
 }
 
-/* As cpu_calm: a step lower when that would have done for long enough. */
+static long periods_between_looks(const struct sim *sim)
+{
+	double most_s = sim->kind == POLICY_HEURISTIC ? LOOK_MOST_S : LOOK_ADVISED_S;
+	double look_s = fmin(sim->rule.return_after_s / LOOK_SHARE, most_s);
+
+	return sim->kind == POLICY_TARGET ? STEP_PERIODS : lround(fmax(look_s / SIM_PERIOD_S, 1));
+}
+
+/* As cpu_calm: when a step lower would have done for long enough, a step at each look. */
 static void step_return(struct sim *sim)
 {
 	double lower = fmax(sim->quota_cores - sim->rule.step_cores, sim->rule.soft_cores);
 	double used = sim->target.used_s / sim->target.time_s;
 
 	if (sim->quota_cores <= sim->rule.soft_cores + TINY || used > lower * RETURN_SHARE) {
-		sim->calm_s = 0;
+		sim->calm_s = NOT_CALM;
 		return;
 	}
-	sim->calm_s += sim->target.time_s;
+	sim->calm_s = sim->calm_s == NOT_CALM ? 0 : sim->calm_s + sim->target.time_s;
 	if (sim->calm_s < sim->rule.return_after_s)
 		return;
 	set_quota(sim, lower);
-	sim->calm_s = 0;
 }
 
 void sim__run(struct sim *sim, double time_s, double demand_cores, struct sim_window *seen)
@@ -175,7 +190,7 @@ void sim__run(struct sim *sim, double time_s, double demand_cores, struct sim_wi
 		sim->past[sim->next] = sim->period;
 		sim->next = (sim->next + 1) % (2 * SIM_WINDOW_PERIODS);
 		sim->period = (struct sim_window){};
-		if (sim->target.periods >= STEP_PERIODS) {
+		if (sim->target.periods >= periods_between_looks(sim)) {
 			if (sim->kind == POLICY_TARGET)
 				step_target(sim);
 			else

@@ -42,7 +42,7 @@ struct sim {
 	struct sim_window period, target; /* this period; since the target controller's last step */
 	struct sim_window past[2 * SIM_WINDOW_PERIODS]; /* the newest at (next - 1) */
 	int next;
-	double calm_s;
+	double calm_s; /* how long a step less would have done; negative: would not */
 	double rest_s; /* asked for, and less than a period */
 	struct target_state state;
 	struct sim_result result;

@@ -146,7 +146,7 @@ static void print_kills(const struct squeeze_target *target, const struct squeez
 {
 	if (record->kill_cnt)
 		printf("\n%4s %10s %12s %8s %-16s %12s %6s  %s\n", "kill", "at", "limit", "pid",
-		       "victim", "its memory", "adj", "in whose course, and whose limit");
+		       "victim", "its memory", "adj", "who asked for it, and whose limit");
 	for (size_t i = 0; i < record->kill_cnt && i < KILLS_SHOWN; i++) {
 		const struct squeeze_kill *kill = &record->kills[i];
 		const char *limit_path = kill->limit_path ? kill->limit_path : "?";

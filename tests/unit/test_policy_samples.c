@@ -255,6 +255,35 @@ PROMISE(a_policy_without_its_model_is_left_out_of_a_replay)
 	assert_int_equal(replayed_with(&model), 3);
 }
 
+/* How long an idle load takes from hard back to soft, in s. */
+static double time_back(enum policy_kind kind)
+{
+	struct sim_rule rule = {.soft_cores = 1,
+				.hard_cores = 3,
+				.step_cores = 0.5,
+				.reaction_s = 0.001,
+				.return_after_s = 60};
+	struct sim sim;
+
+	sim__begin(&sim, &rule, kind, NULL);
+	while (sim.quota_cores < 3)
+		sim__run(&sim, 0.1, 8, NULL);
+	sim.result.time_s = 0;
+	while (sim.quota_cores > 1)
+		sim__run(&sim, 0.1, 0.1, NULL);
+	return sim.result.time_s;
+}
+
+/* As the controller does: after return_after a step at each look, not one each return_after. */
+PROMISE(what_is_calm_goes_back_a_step_at_each_look)
+{
+	double fixed_s = time_back(POLICY_HEURISTIC), linear_s = time_back(POLICY_LINEAR);
+
+	/* Looks are 5 s apart, with a model 1 s; the first may come to the backlog. */
+	assert_true(fixed_s >= 75 && fixed_s <= 90);
+	assert_true(linear_s >= 63 && linear_s <= 66);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +296,7 @@ int main(void)
 		cmocka_unit_test(intervals_that_are_no_whole_periods_take_as_long_as_they_took),
 		cmocka_unit_test(an_answered_throttle_is_counted_in_time_alone),
 		cmocka_unit_test(a_policy_without_its_model_is_left_out_of_a_replay),
+		cmocka_unit_test(what_is_calm_goes_back_a_step_at_each_look),
 	};
 
 	return cmocka_run_group_tests_name("policy_samples", tests, make_file, remove_file);
