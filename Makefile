@@ -99,6 +99,9 @@ $(BUILD)/%: tests/fixtures/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -o $@ $< -lpthread
 
+# Preloaded, and so a library.
+$(BUILD)/heap_watch: CFLAGS += -shared -fPIC
+
 $(BUILD)/small_ledger.bpf.o: tests/fixtures/small_ledger.bpf.c
 	$(call say,BC,$<)
 	@mkdir -p $(@D)

@@ -29,6 +29,26 @@ status_of() {
 	[[ $policies == *0:0* ]] || fail "no ordinary thread: $policies"
 }
 
+@test "from a word of the kernel to the write nothing is allocated" {
+	local shape
+	LD_PRELOAD=$PWD/build/heap_watch run chrt -f 1 bash -c :
+	[[ $output == *'heap_watch: '* ]] || fail "it does not watch"
+	printf '#!/bin/sh\nLD_PRELOAD=%s exec %s "$@"\n' "$PWD/build/heap_watch" "$CGBPF" >"$LIVE_DIR/watched"
+	chmod +x "$LIVE_DIR/watched"
+	echo "20000 100000" >"$WEB/cpu.max"
+	echo "    cpu: { soft: 0.2, hard: 2 }" >>"$CONFIG"
+	CGBPF=$LIVE_DIR/watched start_cgbpf -c "$CONFIG"
+	for shape in touch fork threads shmem; do
+		lives "$WEB" "$shape" --bytes 40M
+	done
+	# One that meets hard, and is refused.
+	run ! workload "$WEB" touch --bytes 100M
+	wait_journal '.event == "soft_limit_raised" and .knob == "cpu.max"' >/dev/null
+	wait_journal '.event == "oom_kill"' >/dev/null
+	stop_cgbpf TERM
+	run ! grep heap_watch "$CGBPF_STDERR"
+}
+
 @test "once it governs, it can load no program any more, and still answers" {
 	local task
 	start_cgbpf -c "$CONFIG"
