@@ -78,9 +78,9 @@ struct cgbpf_memory_event {
 	__u64 limit_bytes;
 	__u64 file_bytes; /* page cache on the LRU lists of the charged cgroup and of this one */
 	__u64 growth_bytes_per_ms;
-	__u64 room_bytes; /* least (limit - usage) over the ancestors; all ones where none has a
-			     limit */
-	__u64 binder_id; /* the ancestor with that least room; 0 where none has a limit */
+	__u64 reach_bytes; /* how far its use can grow: least (limit - use of others) over the
+			      ancestors; all ones where none has a limit */
+	__u64 binder_id; /* the ancestor with that least; 0 where none has a limit */
 	__u64 free_bytes; /* the machine's free pages and page cache, as MemFree + Active(file) +
 			     Inactive(file) */
 };

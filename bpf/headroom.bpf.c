@@ -145,22 +145,20 @@ int headroom__of_ancestors(__u64 counter, __u64 trying_pages, struct cgbpf_memor
 	if (!ret_event)
 		return 0;
 	least_pages = ret_event->usage_bytes >> PAGE_SHIFT;
-	ret_event->room_bytes = ~0ULL;
+	ret_event->reach_bytes = ~0ULL;
 	ret_event->binder_id = 0;
 	for (int i = 0; i < ANCESTORS_MAX && ancestor; i++) {
 		__u64 max = BPF_CORE_READ(ancestor, max);
 		__u64 usage = BPF_CORE_READ(ancestor, usage.counter) + trying_pages;
-		__u64 room;
+		__u64 others, reach;
 
 		/* The counters are not read at one moment; no cgroup uses less than what is in it.
 		 */
-		if (usage < least_pages)
-			usage = least_pages;
-
+		others = usage > least_pages ? usage - least_pages : 0;
 		if (pages_to_bytes(max) != ~0ULL) {
-			room = max > usage ? pages_to_bytes(max - usage) : 0;
-			if (room < ret_event->room_bytes) {
-				ret_event->room_bytes = room;
+			reach = max > others ? pages_to_bytes(max - others) : 0;
+			if (reach < ret_event->reach_bytes) {
+				ret_event->reach_bytes = reach;
 				ret_event->binder_id = headroom__memcg_id((__u64)ancestor);
 			}
 		}

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "user/amount.h"
 #include "user/cover.h"
 
 /* By this part the expected answer follows faster ones; what is told to the kernel side is twice as
@@ -51,7 +52,7 @@ static void observe(const struct answerer *answerer, const struct group *group,
 		.file_bytes = memory->file_bytes,
 		.growth_bytes_per_ms = memory->growth_bytes_per_ms,
 		.reaction_us = answerer->reaction_us,
-		.room_bytes = memory->room_bytes,
+		.reach_bytes = memory->reach_bytes,
 	};
 	if (now_ns - group->look_ns < LOOK_FRESH_NS && group->look_file_bytes > memory->file_bytes)
 		ret_seen->file_bytes = group->look_file_bytes;
@@ -127,10 +128,10 @@ static bool carry_out(struct answerer *answerer, struct group *group,
 	return true;
 }
 
-/* The tightest ancestor is governed and binds: it rises first, by what is missing, as far as its
- * own rule lets it. */
+/* The tightest ancestor is governed and binds: it rises first, so that its child can have WANTED,
+ * as far as its own rule lets it. */
 static void raise_parent(struct answerer *answerer, const struct cgbpf_event *event,
-			 uint64_t missing, struct memory_observation *child)
+			 uint64_t wanted, struct memory_observation *child)
 {
 	struct group *parent = groups__find(answerer->groups, event->memory.binder_id);
 	struct action action = {.moment = child->moment, .binder_id = event->cgroup_id};
@@ -143,10 +144,10 @@ static void raise_parent(struct answerer *answerer, const struct cgbpf_event *ev
 	before = parent->limit_bytes;
 	seen = (struct memory_observation){
 		.moment = MOMENT_OOM, /* its child's need is proved */
-		.usage_bytes = before - (child->room_bytes < before ? child->room_bytes : before) +
-			       missing,
+		/* What others use there, and what the child wants. */
+		.usage_bytes = before - least(before, child->reach_bytes) + wanted,
 		.limit_bytes = before,
-		.room_bytes = UINT64_MAX,
+		.reach_bytes = UINT64_MAX,
 	};
 	decide_memory_raise(&parent->rule, &seen,
 			    spare_for(answerer, parent, event->memory.free_bytes, before), &plan);
@@ -155,7 +156,7 @@ static void raise_parent(struct answerer *answerer, const struct cgbpf_event *ev
 	action.times = (struct journal_times){.received_ns = answer_since(event, apply_now_ns())};
 	action.times.decided_ns = action.times.received_ns;
 	if (carry_out(answerer, parent, event, &plan, &action)) {
-		child->room_bytes += parent->limit_bytes - before;
+		child->reach_bytes += parent->limit_bytes - before;
 		group__promise(parent, before, &answerer->pool->promised_bytes);
 	}
 	if (is_news(parent, &action))
@@ -189,7 +190,7 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 	struct memory_plan plan;
 	struct memory_rule rule;
 	struct taking taking;
-	uint64_t spare, reach, kept, written_ns;
+	uint64_t spare, kept, written_ns;
 	bool is_raised;
 
 	if (!group || group->is_stopped)
@@ -216,11 +217,9 @@ static void answer_locked(struct answerer *answerer, const struct cgbpf_event *e
 	rule.hard_bytes -= kept < rule.hard_bytes ? kept : rule.hard_bytes;
 	spare = spare_for(answerer, group, event->memory.free_bytes, seen.usage_bytes);
 	decide_memory_raise(&rule, &seen, spare, &plan);
-	reach = seen.room_bytes > UINT64_MAX - seen.usage_bytes
-			? UINT64_MAX
-			: seen.usage_bytes + seen.room_bytes;
-	if (plan.wanted_bytes > reach && (plan.is_raise || plan.reason == REASON_PARENT_BINDS)) {
-		raise_parent(answerer, event, plan.wanted_bytes - reach, &seen);
+	if (plan.wanted_bytes > seen.reach_bytes &&
+	    (plan.is_raise || plan.reason == REASON_PARENT_BINDS)) {
+		raise_parent(answerer, event, plan.wanted_bytes, &seen);
 		decide_memory_raise(&rule, &seen, spare, &plan);
 	}
 	cover__plan(answerer, group, event, &seen, &plan, &taking);

@@ -96,7 +96,7 @@ static void look_and_answer(struct controller *controller, struct group *group)
 	event.kernel_ns = apply_now_ns();
 	event.memory.usage_bytes = look.current_bytes;
 	event.memory.file_bytes = look.file_bytes;
-	event.memory.room_bytes = UINT64_MAX;
+	event.memory.reach_bytes = UINT64_MAX;
 	answer(&controller->answerer, &event);
 }
 

@@ -70,8 +70,7 @@ void cover__plan(struct answerer *answerer, const struct group *group,
 		.limit_bytes = seen->limit_bytes,
 		.wanted_bytes = plan->wanted_bytes,
 		.given_bytes = plan->limit_bytes,
-		.usage_bytes = seen->usage_bytes,
-		.room_bytes = seen->room_bytes,
+		.reach_bytes = seen->reach_bytes,
 	};
 	struct cover_plan cover;
 
@@ -79,7 +78,7 @@ void cover__plan(struct answerer *answerer, const struct group *group,
 	if (!plan->is_raise && plan->reason != REASON_NO_HEADROOM &&
 	    plan->reason != REASON_PARENT_BINDS)
 		return;
-	if (need.room_bytes != UINT64_MAX && !is_elastic(answerer, memory->binder_id))
+	if (need.reach_bytes != UINT64_MAX && !is_elastic(answerer, memory->binder_id))
 		need.promised_bytes = donors__promised(answerer->donors, group, memory->binder_id);
 	decide_cover(&need, &cover);
 	if (cover.missing_bytes)

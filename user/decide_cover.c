@@ -6,13 +6,13 @@
 
 void decide_cover(const struct cover_need *need, struct cover_plan *ret_plan)
 {
-	uint64_t reach = plus(need->usage_bytes, need->room_bytes), own = reach;
+	uint64_t own = need->reach_bytes;
 	struct cover_plan plan = {.own_bytes = need->given_bytes};
 
-	if (need->room_bytes != UINT64_MAX)
+	if (need->reach_bytes != UINT64_MAX)
 		own -= least(own, need->promised_bytes);
 	plan.is_bound = need->wanted_bytes > own;
-	plan.goal_bytes = page_floor(least(need->wanted_bytes, reach));
+	plan.goal_bytes = page_floor(least(need->wanted_bytes, need->reach_bytes));
 	if (plan.is_bound)
 		plan.own_bytes = least(plan.own_bytes, page_floor(own));
 	if (plan.own_bytes < need->limit_bytes)

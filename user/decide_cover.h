@@ -11,9 +11,8 @@ struct cover_need {
 	uint64_t limit_bytes; /* as it stands */
 	uint64_t wanted_bytes; /* what it would be if nothing but hard bound it */
 	uint64_t given_bytes; /* what the machine and the ancestor's own room give, or the limit */
-	uint64_t usage_bytes;
-	uint64_t room_bytes; /* what the tightest ancestor does not use; UINT64_MAX: none has a
-				limit */
+	uint64_t reach_bytes; /* how far the tightest ancestor lets its use grow; UINT64_MAX: none
+				 has a limit */
 	uint64_t promised_bytes; /* limit less use of those below that ancestor that could lend */
 };
 

@@ -48,7 +48,6 @@ void decide_memory_raise(const struct memory_rule *rule, const struct memory_obs
 {
 	uint64_t need = seen->usage_bytes - least(seen->file_bytes, seen->usage_bytes);
 	struct memory_plan plan = {.limit_bytes = seen->limit_bytes};
-	uint64_t reach = plus(seen->usage_bytes, seen->room_bytes);
 	uint64_t limit;
 
 	/* The kernel rounds limits down to pages. */
@@ -65,8 +64,8 @@ void decide_memory_raise(const struct memory_rule *rule, const struct memory_obs
 	plan.reason = seen->moment == MOMENT_OOM	     ? REASON_OOM
 		      : seen->moment == MOMENT_TIME_TO_LIMIT ? REASON_TIME_TO_LIMIT
 							     : REASON_WATERMARK;
-	if (limit > reach) {
-		limit = page_floor(reach);
+	if (limit > seen->reach_bytes) {
+		limit = page_floor(seen->reach_bytes);
 		if (limit < plus(seen->limit_bytes, LEAST_RAISE_BYTES)) {
 			plan.reason = REASON_PARENT_BINDS;
 			goto out;

@@ -27,8 +27,8 @@ struct memory_observation {
 	uint64_t file_bytes; /* of usage: what reclaim can take */
 	uint64_t growth_bytes_per_ms;
 	uint64_t reaction_us; /* how long an answer takes here */
-	uint64_t room_bytes; /* what the tightest ancestor still has; UINT64_MAX: no ancestor has a
-				limit */
+	uint64_t reach_bytes; /* how far the tightest ancestor lets its use grow; UINT64_MAX: none
+				 has a limit */
 };
 
 struct memory_plan {

@@ -95,8 +95,9 @@ static struct raise answer(const struct family *family)
 	seen.moment = MOMENT_OOM;
 	seen.growth_bytes_per_ms = draw() % 4 ? 0 : draw() % (64 * MIB);
 	seen.reaction_us = draw() % 5000;
-	seen.room_bytes =
-		family->limit_bytes == UINT64_MAX ? UINT64_MAX : family->limit_bytes - used(family);
+	seen.reach_bytes = family->limit_bytes == UINT64_MAX
+				   ? UINT64_MAX
+				   : family->limit_bytes - used(family) + seen.usage_bytes;
 	decide_memory_raise(&family->rule, &seen, draw() % 4 ? UINT64_MAX : pages(64 * MIB), &plan);
 	if (!plan.is_raise && plan.reason != REASON_NO_HEADROOM &&
 	    plan.reason != REASON_PARENT_BINDS)
@@ -105,8 +106,7 @@ static struct raise answer(const struct family *family)
 		.limit_bytes = seen.limit_bytes,
 		.wanted_bytes = plan.wanted_bytes,
 		.given_bytes = plan.limit_bytes,
-		.usage_bytes = seen.usage_bytes,
-		.room_bytes = seen.room_bytes,
+		.reach_bytes = seen.reach_bytes,
 	};
 	for (size_t i = 0; i < family->cnt; i++)
 		need.promised_bytes +=

@@ -30,7 +30,7 @@ static struct memory_observation full(uint64_t limit_bytes, uint64_t usage_bytes
 		.moment = MOMENT_WATERMARK,
 		.usage_bytes = usage_bytes,
 		.limit_bytes = limit_bytes,
-		.room_bytes = UINT64_MAX,
+		.reach_bytes = UINT64_MAX,
 	};
 }
 
@@ -160,13 +160,16 @@ static void a_raise_goes_no_further_than_a_tighter_ancestor(void **state)
 	struct memory_observation seen = full(64 * MIB, 60 * MIB);
 
 	(void)state;
-	seen.room_bytes = 16 * MIB + 5;
+	seen.reach_bytes = 76 * MIB + 5;
 	is_raised(plan_of(seen, TIB), 76 * MIB, REASON_WATERMARK);
-	seen.room_bytes = 4 * MIB + 512 * KIB;
+	seen.reach_bytes = 64 * MIB + 512 * KIB;
 	is_raised(plan_of(seen, TIB), 64 * MIB + 512 * KIB, REASON_WATERMARK);
-	seen.room_bytes--; /* less than the CPUs charge ahead */
+	seen.reach_bytes--; /* less than the CPUs charge ahead */
 	is_left(plan_of(seen, TIB), 64 * MIB, REASON_PARENT_BINDS);
-	seen.room_bytes = 0;
+	seen.reach_bytes = 60 * MIB;
+	is_left(plan_of(seen, TIB), 64 * MIB, REASON_PARENT_BINDS);
+	/* The charge that is tried does not fit in there, and is no room. */
+	seen.usage_bytes = 65 * MIB;
 	is_left(plan_of(seen, TIB), 64 * MIB, REASON_PARENT_BINDS);
 }
 
@@ -188,7 +191,7 @@ static void what_is_wanted_is_bound_by_hard_alone(void **state)
 
 	(void)state;
 	assert_int_equal(plan_of(seen, 0).wanted_bytes, 96 * MIB);
-	seen.room_bytes = 0;
+	seen.reach_bytes = 0;
 	assert_int_equal(plan_of(seen, 0).wanted_bytes, 96 * MIB);
 	seen.usage_bytes = TIB;
 	assert_int_equal(plan_of(seen, 0).wanted_bytes, 256 * MIB);

@@ -64,7 +64,7 @@ static struct lot draw_likely(void)
 	lot.seen.file_bytes = draw() % 2 ? between(0, lot.seen.usage_bytes) : 0;
 	lot.seen.growth_bytes_per_ms = draw() % (64 * MIB);
 	lot.seen.reaction_us = draw() % 20000;
-	lot.seen.room_bytes = draw() % 2 ? UINT64_MAX : between(0, hard);
+	lot.seen.reach_bytes = draw() % 2 ? UINT64_MAX : between(0, 2 * hard);
 	lot.spare_bytes = draw() % 2 ? UINT64_MAX : between(0, hard);
 	lot.fixed_bytes = lot.seen.usage_bytes - lot.seen.file_bytes;
 	lot.margin_bytes = decide_memory_margin(lot.fixed_bytes, 1 + draw() % 64);
@@ -80,7 +80,7 @@ static struct lot draw_wild(void)
 			 .file_bytes = any(),
 			 .growth_bytes_per_ms = any(),
 			 .reaction_us = any(),
-			 .room_bytes = any()},
+			 .reach_bytes = any()},
 		.spare_bytes = any(),
 		.fixed_bytes = any(),
 		.margin_bytes = any(),
@@ -122,9 +122,8 @@ PROPERTY(a_raise_never_exceeds_hard)
 
 PROPERTY(a_raise_never_exceeds_what_the_ancestors_let_through)
 {
-	promise(!lot->plan.is_raise ||
-		lot->plan.limit_bytes <= plus(lot->seen.usage_bytes, lot->seen.room_bytes));
-	return lot->plan.is_raise && lot->seen.room_bytes != UINT64_MAX;
+	promise(!lot->plan.is_raise || lot->plan.limit_bytes <= lot->seen.reach_bytes);
+	return lot->plan.is_raise && lot->seen.reach_bytes != UINT64_MAX;
 }
 
 PROPERTY(a_raise_never_exceeds_what_is_to_spare)
@@ -170,7 +169,7 @@ PROPERTY(more_to_spare_or_more_room_never_gives_less)
 
 	decide_memory_raise(&lot->rule, &lot->seen, spare, &richer);
 	promise(richer.limit_bytes >= lot->plan.limit_bytes);
-	roomier.room_bytes = plus(lot->seen.room_bytes, draw() % MIB);
+	roomier.reach_bytes = plus(lot->seen.reach_bytes, draw() % MIB);
 	decide_memory_raise(&lot->rule, &roomier, lot->spare_bytes, &richer);
 	promise(richer.limit_bytes >= lot->plan.limit_bytes);
 	return lot->plan.is_raise;
