@@ -14,6 +14,15 @@
 #define PERIOD_ADVISED_NS (1000000000ULL)
 #define TICK_MOST_NS (300 * 1000000ULL)
 
+uint64_t calm_look_ns(uint64_t return_after_ns)
+{
+	uint64_t period = return_after_ns / PERIOD_SHARE;
+
+	return period < PERIOD_LEAST_NS	 ? PERIOD_LEAST_NS
+	       : period > PERIOD_MOST_NS ? PERIOD_MOST_NS
+					 : period;
+}
+
 uint64_t calm__period_ns(const struct controller *controller)
 {
 	uint64_t period = PERIOD_MOST_NS;

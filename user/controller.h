@@ -245,6 +245,8 @@ size_t calm__tick(struct controller *controller);
 int calm__lower(struct controller *controller, struct group *group, uint64_t to);
 /* How often to call it, in ns: often enough for the shortest return_after. */
 uint64_t calm__period_ns(const struct controller *controller);
+/* How long a look at use lasts for what returns after RETURN_AFTER. */
+uint64_t calm_look_ns(uint64_t return_after_ns);
 /* Looks at the page cache of a group, so that the next answer can tell need from cache. */
 void calm__look(struct controller *controller, uint64_t id);
 

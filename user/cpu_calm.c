@@ -70,6 +70,14 @@ static void consider(struct controller *controller, struct group *group)
 		give_back(controller, group, amount, to);
 }
 
+/* Whether enough time has passed to speak of use; a policy ticks more often. */
+static bool is_look_due(const struct group_cpu *cpu)
+{
+	uint64_t passed_ns = apply_now_ns() - cpu->looked_ns;
+
+	return !cpu->looked_ns || passed_ns >= calm_look_ns(cpu->return_after_ns) / 8 * 7;
+}
+
 size_t cpu__tick(struct controller *controller)
 {
 	struct group *group = NULL;
@@ -90,7 +98,7 @@ size_t cpu__tick(struct controller *controller)
 			continue;
 		}
 		above_cnt++;
-		if (!is_moved)
+		if (!is_moved && is_look_due(cpu))
 			consider(controller, group);
 	}
 	return above_cnt;

@@ -7,10 +7,9 @@
 #define BACKLOG_S 1.0
 /* How often the target controller moves, in periods. */
 #define STEP_PERIODS 10
-/* How often the return looks: as calm__period_ns. */
+/* How often the return looks: as calm_look_ns. */
 #define LOOK_SHARE 4
 #define LOOK_MOST_S 5.0
-#define LOOK_ADVISED_S 1.0
 /* As decide_cpu: use up to this part of the lower amount leaves room. */
 #define RETURN_SHARE 0.8
 #define TINY 1e-9
@@ -145,8 +144,7 @@ static void step_target(struct sim *sim)
 
 static long periods_between_looks(const struct sim *sim)
 {
-	double most_s = sim->kind == POLICY_HEURISTIC ? LOOK_MOST_S : LOOK_ADVISED_S;
-	double look_s = fmin(sim->rule.return_after_s / LOOK_SHARE, most_s);
+	double look_s = fmin(sim->rule.return_after_s / LOOK_SHARE, LOOK_MOST_S);
 
 	return sim->kind == POLICY_TARGET ? STEP_PERIODS : lround(fmax(look_s / SIM_PERIOD_S, 1));
 }
