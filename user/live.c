@@ -14,15 +14,22 @@
 /* Three heartbeats missed. */
 #define BLIND_AFTER_NS (15 * 1000000000ULL)
 
+/* Pins outlive a controller that was killed. */
+static int find_controller(void)
+{
+	int is = protect_is_locked();
+
+	return is < 0 ? is : is ? 0 : -ENOENT;
+}
+
 int live__refresh(struct live *live)
 {
 	struct timespec now;
 	uint32_t first = 0;
-	int err;
+	int err = find_controller();
 
-	/* Pins outlive a controller that was killed. */
-	if (!protect_is_locked())
-		return -ENOENT;
+	if (err)
+		return err;
 	err = bpf_map_lookup_elem(live->stats_fd, &first, &live->stats);
 	if (err || live->stats.abi_version != CGBPF_ABI_VERSION)
 		return err ? err : -EINVAL;
@@ -36,8 +43,10 @@ int live__refresh(struct live *live)
 int live__open(struct live *ret_live)
 {
 	struct live live = {-1, -1, -1, -1, {}, false};
-	int err = protect_is_locked() ? cgfs_open_root(&live.root_fd) : -ENOENT;
+	int err = find_controller();
 
+	if (!err)
+		err = cgfs_open_root(&live.root_fd);
 	if (!err) {
 		live.rules_fd = bpf_obj_get(CGBPF_PIN_RULES);
 		live.cgroups_fd = bpf_obj_get(CGBPF_PIN_CGROUPS);

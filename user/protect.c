@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bpf/abi.h"
@@ -76,6 +77,22 @@ void protect_descriptors(void)
 		log_debug("RLIMIT_NOFILE: %s, ignoring", strerror(errno));
 }
 
+/* Who only looks holds the lock too, for as long as two system calls take. */
+#define LOCK_TRIES 5
+#define LOCK_AGAIN_NS (10 * 1000000L)
+
+int protect_take_lock(int fd)
+{
+	const struct timespec moment = {.tv_nsec = LOCK_AGAIN_NS};
+
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (errno != EWOULDBLOCK || i == LOCK_TRIES)
+			return -errno;
+		nanosleep(&moment, NULL);
+	}
+	return 0;
+}
+
 int protect_lock(int *ret_fd, pid_t *ret_holder)
 {
 	char text[16] = {};
@@ -83,11 +100,15 @@ int protect_lock(int *ret_fd, pid_t *ret_holder)
 
 	if (mkdir(RUN_DIR, 0755) < 0 && errno != EEXIST)
 		return -errno;
-	fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	/* flock(2) asks for no more than a file opened to read: whoever may do that could keep us
+	 * from starting. */
+	fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		err = -errno;
+	if (fchmod(fd, 0600) < 0)
+		log_warning("%s: %s, ignoring", LOCK_FILE, strerror(errno));
+	err = protect_take_lock(fd);
+	if (err) {
 		if (err == -EWOULDBLOCK && pread(fd, text, sizeof(text) - 1, 0) > 0)
 			*ret_holder = atoi(text);
 		close(fd);
@@ -115,13 +136,12 @@ pid_t protect_lock_holder(void)
 	return holder;
 }
 
-bool protect_is_locked(void)
+int protect_is_locked(void)
 {
-	int fd = open(LOCK_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	bool is;
+	int fd = open(LOCK_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), is;
 
 	if (fd < 0)
-		return false;
+		return errno == ENOENT ? 0 : -errno;
 	is = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 	close(fd);
 	return is;

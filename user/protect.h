@@ -3,7 +3,6 @@
 #ifndef CGBPF_PROTECT_H
 #define CGBPF_PROTECT_H
 
-#include <stdbool.h>
 #include <sys/types.h>
 
 /* Locks memory as it is touched, and asks to be killed last. What cannot be had is said, and gone
@@ -19,9 +18,11 @@ void protect_descriptors(void);
  * by a crash), or -EWOULDBLOCK with the holder's pid in *RET_HOLDER, or another negative errno.
  */
 int protect_lock(int *ret_fd, pid_t *ret_holder);
-/* Does somebody hold that lock? */
-bool protect_is_locked(void);
-/* Who holds it; 0: nobody. */
+/* Locks FD for itself alone; -EWOULDBLOCK: somebody holds it, and not for a moment only. */
+int protect_take_lock(int fd);
+/* Does somebody hold that lock? 1, 0, or a negative errno: only root may look. */
+int protect_is_locked(void);
+/* Who holds it; 0: nobody, or not to be seen. */
 pid_t protect_lock_holder(void);
 
 #endif

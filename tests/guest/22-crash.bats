@@ -172,7 +172,13 @@ set_version() {
 	lives "$WEB" touch --bytes 40M
 	assert_kills "$WEB" 0
 	crash_cgbpf
+	# As an earlier version left it: whoever can read a file can lock it.
+	chmod 0644 /run/cgbpf/lock
 	start_cgbpf -c "$CONFIG"
+	assert_equal "$(stat -c %a /run/cgbpf/lock)" 600 "mode of the lock"
+	status=0
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$CGBPF" status >"$LIVE_DIR/said" 2>&1 || status=$?
+	assert_equal "$status" 3 "exit status of one who may not look"
 	stop_cgbpf TERM
 	assert_originals
 }
