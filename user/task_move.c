@@ -44,6 +44,7 @@ int task__move(const struct apply *apply, int root_fd, uint32_t pid, int dir_fd,
 	struct cgbpf_ledger_key key = {.knob = CGBPF_KNOB_TASK_CGROUP, .device = pid};
 	char from[TASK_VALUE_LEN], to[TASK_VALUE_LEN];
 	uint64_t was = 0, next = 0, ticks;
+	bool is_first;
 	int err = cgroup_of(root_fd, pid, &was);
 
 	if (!err)
@@ -55,13 +56,20 @@ int task__move(const struct apply *apply, int root_fd, uint32_t pid, int dir_fd,
 	key.cgroup_id = ticks;
 	snprintf(from, sizeof(from), "%" PRIu64, was);
 	snprintf(to, sizeof(to), "%" PRIu64, next);
-	err = apply__remember_knob(apply, &key, from, target);
+	err = ledger__remember(apply->ledger_fd, &key, from, target);
+	/* One from an earlier move is where it came from at first, which outlives this move. */
+	is_first = !err;
+	if (err == -EEXIST)
+		err = 0;
 	if (!err)
 		err = ledger__intend(apply->ledger_fd, &key, to);
-	if (!err)
+	if (!err) {
 		err = move(dir_fd, pid);
-	if (err)
-		apply__forget_knob(apply, &key);
+		if (err)
+			ledger__retract(apply->ledger_fd, &key);
+	}
+	if (err && is_first)
+		ledger__forget(apply->ledger_fd, &key);
 	return err;
 }
 
