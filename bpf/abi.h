@@ -105,7 +105,7 @@ struct cgbpf_write_event {
 	__s32 result; /* what the kernel's handler returned: bytes or a negative errno */
 	__u32 is_governed;
 	__u32 reserved;
-	char value[40]; /* what was written, cut, with a NUL at the end */
+	char value[CGBPF_VALUE_LEN]; /* what was written, cut, with a NUL at the end */
 };
 
 /* Bits of cgbpf_cpu_event.flags. */
@@ -169,6 +169,11 @@ struct cgbpf_event {
 		struct cgbpf_task_event task;
 	};
 };
+
+/* A record of any kind but CGBPF_EVENT_WRITE ends here: the rings hold more of them. */
+#define CGBPF_SHORT_EVENT_LEN 120
+#define CGBPF_EVENT_LEN(kind)                                                                      \
+	((kind) == CGBPF_EVENT_WRITE ? sizeof(struct cgbpf_event) : CGBPF_SHORT_EVENT_LEN)
 
 /* Map `rules`, by cgroup id: what a governed cgroup may do. */
 struct cgbpf_rule {
@@ -352,10 +357,14 @@ _Static_assert(sizeof(struct cgbpf_usage) == 7944, "usage");
 _Static_assert(sizeof(struct cgbpf_fresh) == 40, "fresh");
 _Static_assert(sizeof(struct cgbpf_memory_event) == 56, "memory event");
 _Static_assert(sizeof(struct cgbpf_kill_event) == 40, "kill event");
-_Static_assert(sizeof(struct cgbpf_write_event) == 56, "write event");
+_Static_assert(sizeof(struct cgbpf_write_event) == 120, "write event");
 _Static_assert(sizeof(struct cgbpf_cpu_event) == 64, "cpu event");
 _Static_assert(sizeof(struct cgbpf_io_event) == 32, "io event");
-_Static_assert(sizeof(struct cgbpf_event) == 120, "event");
+_Static_assert(sizeof(struct cgbpf_event) == 176, "event");
+_Static_assert(sizeof(struct cgbpf_event) - sizeof(struct cgbpf_write_event) +
+			       sizeof(struct cgbpf_cpu_event) ==
+		       CGBPF_SHORT_EVENT_LEN,
+	       "short event");
 _Static_assert(sizeof(struct cgbpf_rule) == 136, "rule");
 _Static_assert(sizeof(struct cgbpf_cgroup) == 288, "cgroup");
 _Static_assert(sizeof(struct cgbpf_stats) == 176, "stats");

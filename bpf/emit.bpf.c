@@ -18,7 +18,7 @@ struct {
 static __always_inline void sign(struct cgbpf_event *event, __u64 seq)
 {
 	event->version = CGBPF_ABI_VERSION;
-	event->size = sizeof(*event);
+	event->size = CGBPF_EVENT_LEN(event->kind);
 	event->seq = seq;
 	event->pid = bpf_get_current_pid_tgid() >> 32;
 	bpf_get_current_comm(event->comm, sizeof(event->comm));
@@ -32,7 +32,7 @@ __hidden int emit__urgent(struct cgbpf_event *event)
 	if (!stats)
 		return 0;
 	sign(event, __sync_fetch_and_add(&stats->urgent_cnt, 1));
-	err = bpf_ringbuf_output(&urgent, event, sizeof(*event), BPF_RB_FORCE_WAKEUP);
+	err = bpf_ringbuf_output(&urgent, event, CGBPF_SHORT_EVENT_LEN, BPF_RB_FORCE_WAKEUP);
 	if (err)
 		__sync_fetch_and_add(&stats->urgent_lost_cnt, 1);
 	return err;
@@ -46,7 +46,7 @@ __hidden int emit__note(struct cgbpf_event *event)
 	if (!stats)
 		return 0;
 	sign(event, __sync_fetch_and_add(&stats->note_cnt, 1));
-	err = bpf_ringbuf_output(&notes, event, sizeof(*event), 0);
+	err = bpf_ringbuf_output(&notes, event, CGBPF_EVENT_LEN(event->kind), 0);
 	if (err)
 		__sync_fetch_and_add(&stats->note_lost_cnt, 1);
 	return err;

@@ -103,7 +103,7 @@ static int on_note(void *context, void *data, size_t size)
 	const struct cgbpf_event *event = data;
 	struct loop *loop = context;
 
-	if (size == sizeof(*event) && event->version == CGBPF_ABI_VERSION)
+	if (size == CGBPF_EVENT_LEN(event->kind) && event->version == CGBPF_ABI_VERSION)
 		note__handle(loop->controller, event);
 	/* A negative return ends the batch behind this record (ringbuf_process_ring() in libbpf).
 	 */

@@ -49,7 +49,7 @@ static int on_record(void *context, void *data, size_t size)
 	const struct cgbpf_event *event = data;
 	struct rescue *rescue = context;
 
-	if (size != sizeof(*event) || event->version != CGBPF_ABI_VERSION)
+	if (size != CGBPF_EVENT_LEN(event->kind) || event->version != CGBPF_ABI_VERSION)
 		return 0;
 	if (rescue->answerer->is_observing)
 		observe__event(rescue->answerer, event);

@@ -68,7 +68,7 @@ static int on_note(void *context, void *data, size_t size)
 	struct squeeze_witness *witness = context;
 	struct squeeze_kill kill = {};
 
-	if (size < sizeof(*event) || event->version != CGBPF_ABI_VERSION ||
+	if (size != CGBPF_EVENT_LEN(event->kind) || event->version != CGBPF_ABI_VERSION ||
 	    event->kind != CGBPF_EVENT_KILL)
 		return 0;
 	kill.limit_path = path_of_id(witness->root_fd, event->cgroup_id);

@@ -79,10 +79,13 @@ wait_limit() {
 	wait_for "$DEADLINE" has_original "30000 100000"
 	wait_for "$DEADLINE" has_original 10000
 	wait_for "$DEADLINE" has_original 300
+	# The whole line in one write, as systemd does.
+	echo "$device rbps=1048576 wbps=1048576 riops=max wiops=max" >"$WEB/io.max"
+	wait_for "$DEADLINE" has_original "$device rbps=1048576 wbps=1048576 riops=max wiops=max"
 	refute_journal "$FOREIGN"
 	stop_cgbpf TERM
 	assert_equal "$(<"$WEB/cpu.max") $(<"$WEB/cpu.max.burst") $(<"$WEB/cpu.weight")" "30000 100000 10000 300"
-	assert_equal "$(<"$WEB/io.max")" "$device rbps=2000000 wbps=1048576 riops=max wiops=max"
+	assert_equal "$(<"$WEB/io.max")" "$device rbps=1048576 wbps=1048576 riops=max wiops=max"
 	remove_cgroup "$TEST_CGROUP"
 	rmmod brd
 }

@@ -24,6 +24,7 @@ static const struct row agreeing[] = {
 	{"300", "300"},
 	{"8:0 rbps=1048576\n", LINE},
 	{"8:0 wbps=max rbps=1048576", LINE},
+	{LINE "\n", LINE}, /* as systemd writes it */
 };
 
 static const struct row differing[] = {
@@ -39,6 +40,8 @@ static const struct row differing[] = {
 	{"8:0 rbps=104857", LINE},
 	{"8:0 rbps=1048576 wbps=1", LINE},
 	{"rbps=1048576", LINE},
+	/* Cut: what was to follow is not known. */
+	{"8:0 rbps=1048576 wbps=max riops=max wio", LINE},
 	{"8:0 rbps=1048576", ""},
 };
 
@@ -58,11 +61,21 @@ static void another_value_is_not(void **state)
 			fail_msg("'%s' in '%s'", differing[i].wrote, differing[i].standing);
 }
 
+static void a_whole_line_of_io_max_fits_a_record(void **state)
+{
+	const struct cgbpf_write_event event = {};
+
+	(void)state;
+	assert_true(sizeof("259:1048575 rbps=10000000000 wbps=10000000000 riops=10000000 "
+			   "wiops=10000000\n") <= sizeof(event.value));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_stands_already_is_agreed),
 		cmocka_unit_test(another_value_is_not),
+		cmocka_unit_test(a_whole_line_of_io_max_fits_a_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
