@@ -116,7 +116,7 @@ static bool carry_out(struct answerer *answerer, struct group *group,
 	action->err = apply__raise(answerer->apply, group, plan->limit_bytes, &written_ns);
 	now_ns = apply_now_ns();
 	action->new_high_bytes = group->high_bytes;
-	if (group->is_shrinking)
+	if (group->is_shrinking || group->is_high_moving)
 		pthread_kill(answerer->main_thread,
 			     SIGURG); /* ends reclaim under the older limit */
 	action->kind = action->err ? ACTION_FAILED : ACTION_RAISED;

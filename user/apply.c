@@ -116,20 +116,47 @@ void apply__forget(const struct apply *apply, uint64_t id)
 		ledger__forget(apply->ledger_fd, &key);
 }
 
-int apply__follow_high(const struct apply *apply, struct group *group, bool may_lower)
+/* Does the text of FD, a number of bytes, leave MARGIN under LIMIT? */
+static int is_under(int fd, uint64_t limit_bytes, uint64_t margin_bytes)
 {
-	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_MEMORY_HIGH, 0);
-	uint64_t high_bytes = group__high_at(group, group->limit_bytes);
-	char ours[24], value[24];
+	uint64_t bytes = 0;
+	char text[32];
+	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
 	int err;
 
-	if (!group->has_high || high_bytes == group->high_bytes ||
-	    (high_bytes < group->high_bytes && !may_lower))
-		return 0;
+	if (len < 0)
+		return -errno;
+	text[len] = '\0';
+	err = units_parse_limit(text, &bytes);
+	return err ? err : limit_bytes >= margin_bytes && bytes <= limit_bytes - margin_bytes;
+}
+
+int apply__write_high(const struct apply *apply, const struct group *group, uint64_t high_bytes)
+{
+	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_MEMORY_HIGH, 0);
+	char ours[24], value[24];
+
 	format_limit(group->high_bytes, ours, sizeof(ours));
 	format_limit(high_bytes, value, sizeof(value));
-	err = apply__replace(apply, &key, group->high_fd, ours, value, NULL);
-	if (!err && !apply->is_dry_run)
+	return apply__replace(apply, &key, group->high_fd, ours, value, NULL);
+}
+
+int apply__follow_high(const struct apply *apply, struct group *group, bool may_lower)
+{
+	uint64_t high_bytes = group__high_at(group, group->limit_bytes);
+	int err;
+
+	if (apply->is_dry_run || !group__is_high_due(group, may_lower))
+		return 0;
+	if (group->is_high_moving)
+		return -EBUSY;
+	/* Above the value that is written memory_high_write() (mm/memcontrol.c) reclaims, also
+	 * where that is higher than the one before. */
+	err = is_under(group->usage_fd, high_bytes, 0);
+	if (err <= 0)
+		return err ? err : -EBUSY;
+	err = apply__write_high(apply, group, high_bytes);
+	if (!err)
 		group->high_bytes = high_bytes;
 	return err;
 }
@@ -168,21 +195,6 @@ int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_
 	apply__follow_high(apply, group, false);
 	/* Somebody else's stays, and their write is a note. */
 	return effective == limit_bytes ? 0 : -EIO;
-}
-
-/* Does the text of FD, a number of bytes, leave MARGIN under LIMIT? */
-static int is_under(int fd, uint64_t limit_bytes, uint64_t margin_bytes)
-{
-	uint64_t bytes = 0;
-	char text[32];
-	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
-	int err;
-
-	if (len < 0)
-		return -errno;
-	text[len] = '\0';
-	err = units_parse_limit(text, &bytes);
-	return err ? err : limit_bytes >= margin_bytes && bytes <= limit_bytes - margin_bytes;
 }
 
 int apply__lower_unused(const struct apply *apply, struct group *group, uint64_t limit_bytes,

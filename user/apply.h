@@ -42,11 +42,13 @@ int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_
 		 uint64_t *ret_written_ns);
 
 /*
- * Brings memory.high to what belongs beside the limit that stands, where it follows. MAY_LOWER:
- * room was made, so that the kernel has nothing to reclaim. Under the table's lock. -EAGAIN:
- * another value than ours stands; it is left.
+ * Brings memory.high to what belongs beside the limit that stands, where it follows, as far as the
+ * kernel has nothing to reclaim for it. Under the table's lock. -EBUSY: it has, or the main thread
+ * is at it: see high__follow; -EAGAIN: another value than ours stands. It is left then.
  */
 int apply__follow_high(const struct apply *apply, struct group *group, bool may_lower);
+/* Writes it, whatever is in use: the kernel may reclaim first. */
+int apply__write_high(const struct apply *apply, const struct group *group, uint64_t high_bytes);
 
 /*
  * Lowers GROUP's limit where it is not in use, in the rescuing thread's hands: never under what

@@ -103,9 +103,10 @@ int calm__lower(struct controller *controller, struct group *group, uint64_t to)
 		apply__lowered(&controller->apply, group->id, to, false);
 	} else {
 		apply__lowered(&controller->apply, group->id, to, true);
-		apply__follow_high(&controller->apply, group, true); /* room was made for it */
 	}
 	pthread_mutex_unlock(&controller->groups.lock);
+	if (!err)
+		high__follow(controller, group, true); /* room was made for it */
 	return err;
 }
 

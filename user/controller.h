@@ -97,6 +97,8 @@ int govern__enter(struct controller *controller, struct group *group);
 bool govern__is_any(const struct group *group);
 /* Whether FD leaves the loop, a walk and the restore theirs. */
 bool govern__is_spared(int fd);
+/* Once, where GROUP's use will be asked for in a hurry. Under the table's lock. */
+void govern__open_usage(struct group *group);
 /* What an explicit target cannot be governed for is worth a line; what a glob meets is not. */
 void govern__pass_over(const struct target_config *target, const char *path, const char *why);
 /* The same for a negative errno. That a table is full is told of every target, and counted. */
@@ -121,6 +123,15 @@ void memory__look_after(struct controller *controller, struct group *group);
 /* high.c: memory.high follows memory.max where the cgroup has one. */
 /* FOUND_BYTES: memory.max from before us. After the part's own rule and limit are known. */
 void high__govern(struct controller *controller, struct group *group, uint64_t found_bytes);
+/*
+ * Brings it to where it belongs, after the limit was moved; what apply__follow_high had to leave
+ * too. Without the table's lock: the kernel may reclaim first.
+ */
+void high__follow(struct controller *controller, struct group *group, bool may_lower);
+/* After an answer: what the rescuer had to leave of it becomes part of ACTION. */
+void high__catch_up(struct controller *controller, struct action *action);
+/* Each heartbeat: what was left elsewhere. */
+void high__tend(struct controller *controller);
 /* Follows no more; what stands, and the ledger, stay. */
 void high__leave(struct controller *controller, struct group *group);
 /* Then back to its original, unless that lies under present use. */

@@ -36,21 +36,6 @@ static void climb(const struct controller *controller, const struct group *group
 		close(fd);
 }
 
-/* Opened once, where its use will be asked for in a hurry. Under the groups' lock. */
-static void open_usage(struct group *group)
-{
-	int fd;
-
-	if (group->usage_fd >= 0)
-		return;
-	fd = openat(group->dir_fd, "memory.current", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0 && !govern__is_spared(fd)) {
-		close(fd);
-		fd = -1;
-	}
-	group->usage_fd = fd;
-}
-
 /* Whether GROUP may lend, and what is known of it. */
 static bool consider(struct controller *controller, const struct group *group,
 		     struct ranked_donor *ret_one, size_t *unknown_cnt)
@@ -129,7 +114,7 @@ void donors__rank(struct controller *controller)
 		if (!ranked[i].spare_bytes)
 			continue;
 		pthread_mutex_lock(&controller->groups.lock);
-		open_usage(group);
+		govern__open_usage(group);
 		pthread_mutex_unlock(&controller->groups.lock);
 	}
 	for (size_t i = 0; i < cnt; i++)
@@ -152,7 +137,7 @@ void donors__attend(struct controller *controller)
 	for (size_t i = 0; i < donors->loans_cnt; i++) {
 		group = groups__find(&controller->groups, donors->loans[i].borrower_id);
 		if (group)
-			open_usage(group);
+			govern__open_usage(group);
 	}
 	pthread_mutex_unlock(&controller->groups.lock);
 }

@@ -46,6 +46,7 @@ static const struct {
 				"throttled; the model never saw the like of it: a step"},
 	[REASON_TABLE_FULL] = {"table_full",
 			       "no room for it or its original: too many are governed"},
+	[REASON_FOLLOWS] = {"follows", "it goes with memory.max"},
 	[REASON_DEVICE_GONE] = {"device_gone", "the device is gone"},
 	[REASON_REPAID] = {"repaid", "what it lent came back"},
 	[REASON_LENT] = {"lent", "not in use here, needed there"},

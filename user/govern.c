@@ -95,6 +95,20 @@ int govern__enter(struct controller *controller, struct group *group)
 	return err;
 }
 
+void govern__open_usage(struct group *group)
+{
+	int fd;
+
+	if (group->usage_fd >= 0)
+		return;
+	fd = openat(group->dir_fd, "memory.current", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && !govern__is_spared(fd)) {
+		close(fd);
+		fd = -1;
+	}
+	group->usage_fd = fd;
+}
+
 bool govern__is_any(const struct group *group)
 {
 	return group->has_memory || group->cpu || group->io || group->has_priority;

@@ -129,6 +129,14 @@ uint64_t group__high_at(const struct group *group, uint64_t limit_bytes)
 	return high > group->high_least_bytes ? high : group->high_least_bytes;
 }
 
+bool group__is_high_due(const struct group *group, bool may_lower)
+{
+	uint64_t high = group__high_at(group, group->limit_bytes);
+
+	return group->has_high &&
+	       (high > group->high_bytes || (may_lower && high < group->high_bytes));
+}
+
 uint64_t group__reach_at(const struct group *group, uint64_t limit_bytes)
 {
 	uint64_t high =

@@ -98,7 +98,8 @@ struct group {
 	struct memory_rule rule;
 	int dir_fd;
 	int max_fd; /* memory.max, kept open for raises */
-	int usage_fd; /* memory.current, kept open where it can lend or has borrowed; -1: not */
+	int usage_fd; /* memory.current, kept open where it can lend, has borrowed, or has_high; -1:
+			 not */
 	size_t rank; /* its place among donors, from 1; 0: none. Main thread only */
 	bool is_high_left; /* an administrator's value is obeyed until a reload */
 	bool has_high; /* its memory.high follows memory.max: see high */
@@ -106,6 +107,7 @@ struct group {
 	uint64_t high_bytes; /* what we last wrote or found */
 	uint64_t high_least_bytes; /* the original: never under it */
 	uint64_t high_gap_bytes; /* so far below memory.max, as it was at first */
+	bool is_high_moving; /* the main thread is in the kernel with another one */
 	struct group_reasserts high_reasserts;
 	uint64_t limit_bytes; /* what we last wrote or found */
 	uint64_t made_ns; /* CLOCK_MONOTONIC at the end of its cgroup_mkdir(); 0: it was there
@@ -162,6 +164,8 @@ void group_cpu__free(struct group_cpu *cpu);
 void group_io__free(struct group_io *io);
 /* memory.high beside that limit; UINT64_MAX: it has none that follows. */
 uint64_t group__high_at(const struct group *group, uint64_t limit_bytes);
+/* Is it elsewhere than beside the limit that it has; too high counts where MAY_LOWER. */
+bool group__is_high_due(const struct group *group, bool may_lower);
 /* How much may be in use under that limit before the kernel steps in. */
 uint64_t group__reach_at(const struct group *group, uint64_t limit_bytes);
 /* Is KNOB one of the files that hold its limit? */

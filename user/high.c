@@ -72,11 +72,70 @@ void high__govern(struct controller *controller, struct group *group, uint64_t f
 	}
 	original = high_before(controller, &key, standing);
 	pthread_mutex_lock(&controller->groups.lock);
+	govern__open_usage(group);
 	measure(group, original, standing,
 		found_bytes == UINT64_MAX ? group->rule.soft_bytes : found_bytes);
 	group->high_fd = fd;
 	group->has_high = true;
 	pthread_mutex_unlock(&controller->groups.lock);
+}
+
+/* The limit may be raised while the kernel has the last one, and again. */
+#define FOLLOW_TRIES 8
+
+void high__follow(struct controller *controller, struct group *group, bool may_lower)
+{
+	uint64_t high_bytes;
+	int err = 0;
+
+	for (int i = 0; i < FOLLOW_TRIES && !err && !controller->apply.is_dry_run; i++) {
+		pthread_mutex_lock(&controller->groups.lock);
+		high_bytes = group__high_at(group, group->limit_bytes);
+		group->is_high_moving = group__is_high_due(group, may_lower);
+		pthread_mutex_unlock(&controller->groups.lock);
+		if (!group->is_high_moving)
+			return;
+		err = apply__write_high(&controller->apply, group, high_bytes);
+		pthread_mutex_lock(&controller->groups.lock);
+		group->is_high_moving = false;
+		if (!err)
+			group->high_bytes = high_bytes;
+		pthread_mutex_unlock(&controller->groups.lock);
+	}
+}
+
+void high__catch_up(struct controller *controller, struct action *action)
+{
+	struct group *group = groups__find(&controller->groups, action->cgroup_id);
+	uint64_t before;
+
+	if (!group || !group->has_high || action->kind != ACTION_RAISED || action->knob)
+		return;
+	before = group->high_bytes;
+	high__follow(controller, group, false);
+	if (group->high_bytes != before)
+		action->new_high_bytes = group->high_bytes;
+}
+
+void high__tend(struct controller *controller)
+{
+	struct group *group = NULL;
+	uint64_t before;
+
+	while ((group = groups__next(&controller->groups, group))) {
+		struct journal_record record;
+
+		if (!group->has_high)
+			continue;
+		record = report_about(group, JOURNAL_SOFT_LIMIT_RAISED);
+		before = group->high_bytes;
+		high__follow(controller, group, false);
+		record.old_bytes = before;
+		record.new_bytes = group->high_bytes;
+		record.reason = reason_name(REASON_FOLLOWS);
+		record.detail = reason_sentence(REASON_FOLLOWS);
+		high__report(controller, &record);
+	}
 }
 
 void high__leave(struct controller *controller, struct group *group)
@@ -163,8 +222,8 @@ static void take(struct controller *controller, struct group *group, uint64_t by
 	if (policy == FOREIGN_ADOPT)
 		measure(group, bytes, bytes, group->limit_bytes);
 	group->high_bytes = bytes;
-	apply__follow_high(&controller->apply, group, false);
 	pthread_mutex_unlock(&controller->groups.lock);
+	high__follow(controller, group, false);
 }
 
 void high__foreign(struct controller *controller, struct group *group,

@@ -64,7 +64,9 @@ bool knob_agrees(const char *wrote, const char *standing)
 
 int knob__open(int dir_fd, uint32_t knob, int *ret_fd)
 {
-	int fd = openat(dir_fd, knob_name(knob), O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	/* O_NONBLOCK: memory_high_write() then leaves out its reclaim, since 6.16 ("memcg:
+	 * introduce non-blocking limit setting option"). Nobody else looks at the flag. */
+	int fd = openat(dir_fd, knob_name(knob), O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;

@@ -172,6 +172,7 @@ static void on_actions(struct loop *loop)
 			donors__repay(controller);
 			donors__rank(controller);
 			priority__tend(controller);
+			high__tend(controller);
 			if (controller->is_blind ||
 			    docker_unknown_cnt() != loop->docker_unknown_cnt)
 				note__catch_up(controller);
@@ -182,6 +183,7 @@ static void on_actions(struct loop *loop)
 			note__lost(controller, action.cgroup_id);
 			continue;
 		}
+		high__catch_up(controller, &action);
 		report_action(controller, &action);
 		if (action.kind == ACTION_SIGHTED)
 			note__catch_up(controller);
