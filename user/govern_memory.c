@@ -177,7 +177,7 @@ void memory__govern(struct controller *controller, struct group *group,
 		snprintf(original, sizeof(original), "%" PRIu64, target->memory.soft_bytes);
 	err = take(controller, group, target, found);
 	if (!err) {
-		high__govern(controller, group, found);
+		high__govern(controller, group, limit_before(controller, group->id, found));
 		err = install(controller, group, original);
 		if (!err)
 			return;

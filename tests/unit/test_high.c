@@ -132,6 +132,28 @@ static void somebody_elses_is_left(void **state)
 	assert_int_equal(group->high_bytes, 48 * MIB);
 }
 
+/* A raised limit with its memory.high, left by one that was killed. */
+static void after_a_crash_it_stays_as_far_below_the_limit_as_at_first(void **state)
+{
+	struct group *group = fake_group("left", 96 * MIB, 8 * MIB);
+	const struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_MEMORY_HIGH, 0);
+	struct target_config target = {.memory = {.is_given = true,
+						  .soft_bytes = 64 * MIB,
+						  .hard_bytes = 256 * MIB,
+						  .watermark_ppm = 900000}};
+
+	(void)state;
+	fake_write_bytes(group, "memory.high", 80 * MIB);
+	assert_int_equal(apply__remember(&fake.controller.apply, group, "67108864"), 0);
+	assert_int_equal(
+		apply__remember_knob(&fake.controller.apply, &key, "50331648", group->target), 0);
+	memory__govern(&fake.controller, group, &target);
+	assert_stands(group, "memory.max", "67108864");
+	assert_stands(group, "memory.high", "50331648");
+	raise_to(group, 128 * MIB);
+	assert_stands(group, "memory.high", "117440512");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fake_begin, fake_end)
 
 int main(void)
@@ -142,6 +164,7 @@ int main(void)
 		TEST(a_raise_while_the_kernel_has_another_is_not_undone),
 		TEST(it_is_lowered_only_where_room_was_made),
 		TEST(somebody_elses_is_left),
+		TEST(after_a_crash_it_stays_as_far_below_the_limit_as_at_first),
 	};
 
 	return cmocka_run_group_tests_name("high", tests, NULL, NULL);
