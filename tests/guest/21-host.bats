@@ -137,7 +137,7 @@ without_function() {
 @test "a map of the ledger's sizes without its lock is refused and not used" {
 	local status=0
 	mkdir -p "$PIN_DIR"
-	bpftool map create "$PIN_DIR/ledger" type hash key 16 value 400 entries 16384 name hostile flags 1
+	bpftool map create "$PIN_DIR/ledger" type hash key 16 value 424 entries 16384 name hostile flags 1
 	timeout "$DEADLINE" "${RUN[@]}" --duration 1 2>"$LIVE_DIR/said" 3>&- || status=$?
 	rm "$PIN_DIR/ledger"
 	assert_equal "$status" 3 "exit status"
