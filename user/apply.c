@@ -76,6 +76,20 @@ int apply_write_whole(int fd, const char *value)
 	return (size_t)written == len ? 0 : -EIO;
 }
 
+/* Ledger first; what was not taken is not recorded. */
+static int write_recorded(const struct apply *apply, const struct cgbpf_ledger_key *key, int fd,
+			  const char *value)
+{
+	int err = ledger__intend(apply->ledger_fd, key, value);
+
+	if (err)
+		return err;
+	err = apply_write_whole(fd, value);
+	if (err)
+		ledger__retract(apply->ledger_fd, key);
+	return err;
+}
+
 int apply__standing(const struct group *group, uint64_t *ret_bytes)
 {
 	char text[32];
@@ -90,12 +104,8 @@ int apply__standing(const struct group *group, uint64_t *ret_bytes)
 int apply__remember(const struct apply *apply, const struct group *group, const char *original)
 {
 	struct cgbpf_ledger_key key = key_of(group->id);
-	int err;
 
-	if (apply->is_dry_run)
-		return 0;
-	err = ledger__remember(apply->ledger_fd, &key, original, group->target);
-	return err == -EEXIST ? 0 : err;
+	return apply__remember_knob(apply, &key, original, group->target);
 }
 
 void apply__amend(const struct apply *apply, uint64_t id, uint64_t original_bytes)
@@ -104,16 +114,14 @@ void apply__amend(const struct apply *apply, uint64_t id, uint64_t original_byte
 	char value[24];
 
 	format_limit(original_bytes, value, sizeof(value));
-	if (!apply->is_dry_run)
-		ledger__amend(apply->ledger_fd, &key, value);
+	apply__amend_knob(apply, &key, value);
 }
 
 void apply__forget(const struct apply *apply, uint64_t id)
 {
 	struct cgbpf_ledger_key key = key_of(id);
 
-	if (!apply->is_dry_run)
-		ledger__forget(apply->ledger_fd, &key);
+	apply__forget_knob(apply, &key);
 }
 
 /* Does the text of FD, a number of bytes, leave MARGIN under LIMIT? */
@@ -180,12 +188,7 @@ int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_
 	if (standing > limit_bytes)
 		return -EAGAIN;
 	format_limit(limit_bytes, value, sizeof(value));
-	err = ledger__intend(apply->ledger_fd, &key, value);
-	if (!err) {
-		err = apply_write_whole(group->max_fd, value);
-		if (err)
-			ledger__retract(apply->ledger_fd, &key);
-	}
+	err = write_recorded(apply, &key, group->max_fd, value);
 	*ret_written_ns = apply_now_ns();
 	if (!err)
 		err = apply__standing(group, &effective);
@@ -216,14 +219,9 @@ int apply__lower_unused(const struct apply *apply, struct group *group, uint64_t
 	if (err)
 		return err;
 	format_limit(limit_bytes, value, sizeof(value));
-	err = ledger__intend(apply->ledger_fd, &key, value);
+	err = write_recorded(apply, &key, group->max_fd, value);
 	if (err)
 		return err;
-	err = apply_write_whole(group->max_fd, value);
-	if (err) {
-		ledger__retract(apply->ledger_fd, &key);
-		return err;
-	}
 	group->limit_bytes = limit_bytes;
 	/* Half of the margin gone in this moment: the rest would not last. */
 	err = is_under(usage_fd, reach_bytes, margin_bytes / 2);
@@ -277,8 +275,8 @@ int apply__make_room(const struct apply *apply, int dir_fd, uint64_t limit_bytes
 	return -EBUSY;
 }
 
-static int write_recorded(const struct apply *apply, uint64_t id, int dir_fd, int flags,
-			  const char *value)
+static int write_opened(const struct apply *apply, uint64_t id, int dir_fd, int flags,
+			const char *value)
 {
 	struct cgbpf_ledger_key key = key_of(id);
 	int fd = -1, err;
@@ -288,19 +286,14 @@ static int write_recorded(const struct apply *apply, uint64_t id, int dir_fd, in
 	err = open_limit(dir_fd, flags, &fd);
 	if (err)
 		return err;
-	err = ledger__intend(apply->ledger_fd, &key, value);
-	if (!err) {
-		err = apply_write_whole(fd, value);
-		if (err)
-			ledger__retract(apply->ledger_fd, &key);
-	}
+	err = write_recorded(apply, &key, fd, value);
 	close(fd);
 	return err;
 }
 
 int apply__write(const struct apply *apply, uint64_t id, int dir_fd, const char *value)
 {
-	return write_recorded(apply, id, dir_fd, O_NONBLOCK, value);
+	return write_opened(apply, id, dir_fd, O_NONBLOCK, value);
 }
 
 int apply__press(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes)
@@ -308,7 +301,7 @@ int apply__press(const struct apply *apply, uint64_t id, int dir_fd, uint64_t li
 	char value[24];
 
 	format_limit(limit_bytes, value, sizeof(value));
-	return write_recorded(apply, id, dir_fd, 0, value);
+	return write_opened(apply, id, dir_fd, 0, value);
 }
 
 int apply__lower(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes)
