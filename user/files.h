@@ -10,8 +10,8 @@
 
 /* As outfile__open_regular says; not in its place before outfile__commit. 0 or a negative errno. */
 int files__write_json(const char *file, const json_t *root, struct outfile *ret_out);
-/* Adds ROOT as one line to FILE, which is no link, in one write; none of it where that fails. A last
- * line that was cut is ended first. 0 or a negative errno. */
+/* Adds ROOT as one line to FILE, which is no link, in one write; none of it where that fails. A
+ * last line that was cut is ended first. 0 or a negative errno. */
 int files__append_json(const char *file, const json_t *root);
 
 #endif

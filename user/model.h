@@ -23,8 +23,8 @@ struct model_facts {
 
 /*
  * 0; else a negative errno and in ERROR "FILE: why", where it is torn "FILE:LINE:COLUMN: why", fit
- * to be shown: -ENOENT and so on; -EBADMSG: torn, edited (checksum) or no model; -EPROTO: of another
- * version or schema.
+ * to be shown: -ENOENT and so on; -EBADMSG: torn, edited (checksum) or no model; -EPROTO: of
+ * another version or schema.
  */
 int model__load(const char *file, struct policy_model *ret_model, struct model_facts *ret_facts,
 		char error[MODEL_ERROR_LEN]);

@@ -3,6 +3,7 @@
 # Owns what `cgbpf tree` promises without a Docker Engine: made, held, shown, removed, all or nothing; never a container.
 
 # bats file_tags=two-cpus
+# shellcheck disable=SC2030,SC2031 # a test and its end share a shell
 load tree
 
 setup() {

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Owns what scripts/vm and scripts/setup promise to who calls them, on the host itself; never looks at cgbpf.
 
+# shellcheck disable=SC2154 # stderr is set by run
 bats_require_minimum_version 1.5.0
 
 @test "vm: the command's status and both of its outputs are handed back" {
