@@ -311,6 +311,27 @@ hangs_in_its_write() {
 	refused 2 'no such file' "$CGBPF" tree remove -c "$TREE"
 }
 
+@test "tree: where the disk is full, delegate says so, and leaves no drop-in or the one from before" {
+	local units=/etc/systemd/system before='of before' said
+	# shellcheck disable=SC2016 # for the inner shell
+	said=$(unshare --mount --propagation private bash -ec 'full=$1/full folder=$1/user@65534.service.d
+		mount -t tmpfs tmpfs /run
+		mkdir -p /run/systemd/system "$1"
+		mount -t tmpfs -o size=8k tmpfs "$1"
+		dd if=/dev/zero of="$full" bs=4k count=2 status=none
+		! "$0" tree delegate nobody 2>&1
+		ls "$1"
+		truncate -s 4k "$full"
+		mkdir "$folder"
+		echo "$2" >"$folder/50-cgbpf-delegate.conf"
+		dd if=/dev/zero of="$full" bs=4k count=1 status=none
+		! "$0" tree delegate nobody 2>&1
+		ls "$folder"
+		cat "$folder"/*' "$(realpath "$CGBPF")" "$units" "$before")
+	local full="cgbpf: tree delegate: $units/user@65534.service.d/50-cgbpf-delegate.conf: No space left on device"
+	assert_equal "$said" "$(printf '%s\n' "$full" full "$full" 50-cgbpf-delegate.conf "$before")"
+}
+
 # A user and a part of the tree that is the user's, without systemd.
 @test "tree: a user without delegation is told what to run; delegated, it works without root" {
 	local uid=4711 base=$CGROUP_ROOT/user.slice/user-4711.slice/user@4711.service
@@ -335,25 +356,4 @@ hangs_in_its_write() {
 	[[ ! -e $base/cgbpf ]] || fail "$(find "$base/cgbpf")"
 	CGBPF=$CGBPF_ROOT
 	remove_cgroup "$CGROUP_ROOT/user.slice"
-}
-
-@test "tree: where the disk is full, delegate says so, and leaves no drop-in or the one from before" {
-	local units=/etc/systemd/system before='of before' said
-	# shellcheck disable=SC2016 # for the inner shell
-	said=$(unshare --mount --propagation private bash -ec 'full=$1/full folder=$1/user@65534.service.d
-		mount -t tmpfs tmpfs /run
-		mkdir -p /run/systemd/system "$1"
-		mount -t tmpfs -o size=8k tmpfs "$1"
-		dd if=/dev/zero of="$full" bs=4k count=2 status=none
-		! "$0" tree delegate nobody 2>&1
-		ls "$1"
-		truncate -s 4k "$full"
-		mkdir "$folder"
-		echo "$2" >"$folder/50-cgbpf-delegate.conf"
-		dd if=/dev/zero of="$full" bs=4k count=1 status=none
-		! "$0" tree delegate nobody 2>&1
-		ls "$folder"
-		cat "$folder"/*' "$(realpath "$CGBPF")" "$units" "$before")
-	local full="cgbpf: tree delegate: $units/user@65534.service.d/50-cgbpf-delegate.conf: No space left on device"
-	assert_equal "$said" "$(printf '%s\n' "$full" full "$full" 50-cgbpf-delegate.conf "$before")"
 }
