@@ -209,6 +209,11 @@ int calibrate(const struct calibrate_options *options)
 		status = open_output(options->recommend_file, &recommended);
 	if (!status)
 		status = calibrate_sample(options, root_fd, &result);
+	/* What is there from before is worth more than nothing. */
+	if (!status && result.is_partial && !result.passes_cnt) {
+		log_error("calibrate: interrupted before the first sample: nothing was written");
+		status = EXIT_FAILED;
+	}
 	if (!status) {
 		mark_cgbpf(&result);
 		status = write_all(options, &result, &out, &recommended);

@@ -186,7 +186,8 @@ static int sample_all(struct session *session)
 		progress(session, begin_ns, false);
 		aim_at_end(session, begin_ns);
 		result->is_partial = !wait_for_tick(session, &ticks);
-		result->missed_cnt += ticks - 1;
+		if (!result->is_partial)
+			result->missed_cnt += ticks - 1;
 	}
 	result->end_ns = now_of(CLOCK_REALTIME);
 	progress(session, begin_ns, true);

@@ -187,6 +187,28 @@ wrong() {
 	assert_equal "$(find "$LIVE_DIR" -name '*.part.*')" "" "left over"
 }
 
+# From here on a signal is no death.
+takes_signals() {
+	readlink "/proc/$1/fd"/* | grep -q signalfd
+}
+
+@test "calibrate: interrupted before its first sample, it fails and leaves what is there from before" {
+	local pid status=0 result='{"of": "before"}' recommended='# made by cgbpf calibrate before'
+	skip_feature sample
+	echo "$result" >"$RESULT"
+	echo "$recommended" >"$LIVE_DIR/rec.yaml"
+	"$CGBPF" calibrate --from now+5m --to now+6m -o "$RESULT" --recommend "$LIVE_DIR/rec.yaml" 2>"$CGBPF_STDERR" 3>&- &
+	pid=$!
+	wait_for "$DEADLINE" takes_signals "$pid"
+	kill -TERM "$pid"
+	wait "$pid" || status=$?
+	assert_equal "$status" 1 "status"
+	grep -q 'interrupted before the first sample' "$CGBPF_STDERR"
+	assert_equal "$(<"$RESULT")" "$result" "the result"
+	assert_equal "$(<"$LIVE_DIR/rec.yaml")" "$recommended" "the recommended configuration"
+	assert_equal "$(find "$LIVE_DIR" -name '*.part.*')" "" "left over"
+}
+
 @test "calibrate: names are data in JSON, in CSV and on the terminal" {
 	local name
 	skip_feature sample
