@@ -275,33 +275,19 @@ int apply__make_room(const struct apply *apply, int dir_fd, uint64_t limit_bytes
 	return -EBUSY;
 }
 
-static int write_opened(const struct apply *apply, uint64_t id, int dir_fd, int flags,
-			const char *value)
+int apply__write(const struct apply *apply, uint64_t id, int dir_fd, const char *value)
 {
 	struct cgbpf_ledger_key key = key_of(id);
 	int fd = -1, err;
 
 	if (apply->is_dry_run)
 		return 0;
-	err = open_limit(dir_fd, flags, &fd);
+	err = open_limit(dir_fd, O_NONBLOCK, &fd);
 	if (err)
 		return err;
 	err = write_recorded(apply, &key, fd, value);
 	close(fd);
 	return err;
-}
-
-int apply__write(const struct apply *apply, uint64_t id, int dir_fd, const char *value)
-{
-	return write_opened(apply, id, dir_fd, O_NONBLOCK, value);
-}
-
-int apply__press(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes)
-{
-	char value[24];
-
-	format_limit(limit_bytes, value, sizeof(value));
-	return write_opened(apply, id, dir_fd, 0, value);
 }
 
 int apply__lower(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes)

@@ -6,6 +6,7 @@
 #ifndef CGBPF_APPLY_H
 #define CGBPF_APPLY_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -96,11 +97,18 @@ int apply__set(const struct apply *apply, const struct cgbpf_ledger_key *key, in
 int apply__replace(const struct apply *apply, const struct cgbpf_ledger_key *key, int fd,
 		   const char *ours, const char *value, uint64_t *ret_written_ns);
 
+/* How a write that takes long is ended from outside. */
+struct apply_end {
+	const sigset_t *open_mask; /* in force for the write alone */
+	const volatile sig_atomic_t *is_asked; /* set by the handlers of what that lets in */
+};
+
 /*
  * For squeeze alone: the kernel reclaims, and kills where that is not enough, before this returns.
- * A signal that is not blocked ends it early, with the limit written.
+ * A signal ends it early, with the limit written; -ECANCELED: one had come before, nothing was.
  */
-int apply__press(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes);
+int apply__press(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes,
+		 const struct apply_end *end);
 
 /* How each value gets to the kernel: one pwrite, tried again where a signal came in between.
  * Nothing is recorded; for the others here, and for bench-latency, which measures it. */

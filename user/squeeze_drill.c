@@ -139,17 +139,6 @@ static int settle(struct drill *drill, struct squeeze_level *level)
 	}
 }
 
-static int press(struct drill *drill, uint64_t limit_bytes)
-{
-	sigset_t closed;
-	int err;
-
-	sigprocmask(SIG_SETMASK, &drill->open_mask, &closed);
-	err = apply__press(&drill->apply, drill->target->id, drill->target->dir_fd, limit_bytes);
-	sigprocmask(SIG_SETMASK, &closed, NULL);
-	return err;
-}
-
 static void say_level(const struct squeeze_level *level)
 {
 	log_info("memory.max %" PRIu64 " KiB: in use %" PRIu64 " -> %" PRIu64 " KiB, %" PRIu64
@@ -163,13 +152,15 @@ static int one_level(struct drill *drill, uint64_t limit_bytes)
 {
 	struct squeeze_record *record = drill->record;
 	struct squeeze_level *level = &record->levels[record->level_cnt];
+	const struct apply_end end = {&drill->open_mask, &is_asked_to_end};
 	uint64_t began_ns = apply_now_ns();
 	int err;
 
 	*level = (struct squeeze_level){.limit_bytes = limit_bytes};
 	err = squeeze_look(drill->target->dir_fd, &level->before);
 	if (!err)
-		err = press(drill, limit_bytes);
+		err = apply__press(&drill->apply, drill->target->id, drill->target->dir_fd,
+				   limit_bytes, &end);
 	if (err)
 		return err;
 	level->write_ns = apply_now_ns() - began_ns;
@@ -194,7 +185,7 @@ static void all_levels(struct drill *drill)
 	record->end = SQUEEZE_DONE;
 	for (size_t i = 0; i < cnt && record->end == SQUEEZE_DONE; i++) {
 		err = one_level(drill, squeeze_limit(&record->plan, i));
-		if (err) {
+		if (err && err != -ECANCELED) {
 			record->end = cgfs_is_gone(err) ? SQUEEZE_GONE : SQUEEZE_FAILED;
 			record->err = err;
 		} else if (is_asked_to_end) {

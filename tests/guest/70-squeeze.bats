@@ -93,6 +93,19 @@ has_reached() {
 	assert_nothing_pinned
 }
 
+@test "a drill that is ended before its first limit writes none" {
+	local status=0
+	hold_memory "$X" 8M
+	# With its first call of bpf() it loads the witness: it takes signals itself by then.
+	strace -f --seccomp-bpf -q -o /dev/null -e trace=bpf -e inject=bpf:signal=TERM:when=1 "$CGBPF" squeeze --yes \
+		--cgroup "$XPATH" --from 4M --to 4M --step 1M --interval 30 --json >"$SAID" 3>&- || status=$?
+	assert_equal "$status" 0 "exit status"
+	jq -e '.end == "interrupted" and .put_back and .levels == []' "$SAID" >/dev/null || fail "$(cat "$SAID")"
+	assert_alive "$HOLD_PID"
+	assert_kills "$X" 0
+	assert_limit "$X" 200M
+}
+
 @test "squeeze refuses what was not named, and what would hit ourselves" {
 	local own sizes=(--from 64M --to 32M --step 4M)
 	own=$(make_cgroup own)
