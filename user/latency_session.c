@@ -21,6 +21,7 @@
 #include "user/latency_method.h"
 #include "user/latency_round.h"
 #include "user/latency_unit.h"
+#include "user/live.h"
 #include "user/log.h"
 #include "user/params.h"
 #include "user/program.h"
@@ -84,6 +85,20 @@ static void say_limits(const struct latency_place *place)
 		 text_escape(place->path, strlen(place->path), shown, sizeof(shown)));
 }
 
+/* It would take our values for a third one's word, and we its raised limit for the original. */
+static bool is_governed(const struct latency_place *place)
+{
+	uint64_t id = 0;
+	pid_t governor = cgfs_id(place->dir_fd, &id) ? 0 : live_governor(id);
+
+	if (governor)
+		log_error("bench-latency: container '%s': cgbpf governs it: pid %d; each would "
+			  "take the other's values for the original: end that one first, or leave "
+			  "the container out of its configuration",
+			  place->name, governor);
+	return governor;
+}
+
 /* Somebody else's. Two benches cannot change one container: each would find the other's values. */
 static int borrow_container(struct latency_bench *bench)
 {
@@ -105,6 +120,8 @@ static int borrow_container(struct latency_bench *bench)
 			  place->name);
 		return EXIT_FAILED;
 	}
+	if (is_governed(place))
+		return EXIT_FAILED;
 	if (find_again(bench, place, &why)) {
 		log_error("bench-latency: container '%s': %s", name, why.text);
 		return EXIT_FAILED;

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "bpf/abi.h"
 
@@ -26,5 +27,9 @@ void live__close(struct live *live);
 typedef void (*live_show)(void *context, uint64_t id, int dir_fd, const char *path,
 			  const struct cgbpf_rule *rule, const struct cgbpf_cgroup *seen);
 void live__each(const struct live *live, live_show show, void *context);
+
+/* Who changes memory.max or cpu.max of the cgroup ID, and puts them back when it ends: a controller
+ * or a drill; 0: nobody. One that is just beginning or ending may be named for any cgroup. */
+pid_t live_governor(uint64_t id);
 
 #endif

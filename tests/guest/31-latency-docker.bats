@@ -138,6 +138,23 @@ assert_no_container() {
 	assert_no_program
 }
 
+# What run does not govern is none of its business.
+@test "bench-latency: a container that run governs is refused with 1, and keeps its limits; another is measured" {
+	local web
+	start_web
+	web=$CGROUP
+	write_config "$(path_of "$web")" 32M 64M
+	start_container free -m 32m
+	start_cgbpf -c "$CONFIG"
+	run -1 "$CGBPF" bench-latency --container web
+	[[ $output == *"container 'web': cgbpf governs it: pid $CGBPF_PID; "*"end that one first"* ]] || fail "$output"
+	bench --iterations 1 --methods cgbpf --container free
+	assert_rows cgbpf 5
+	stop_cgbpf TERM
+	assert_limit "$web" 32M
+	refute_journal '.event == "foreign_write"'
+}
+
 @test "bench-latency: a container that dies in the middle ends it with 1 and is named" {
 	local status=0
 	start_web
