@@ -88,8 +88,10 @@ assert_no_container() {
 	assert_no_program
 }
 
-@test "bench-latency: a container named by --container is afterwards as it was" {
+@test "bench-latency: a container named by --container is afterwards as it was, also beside run" {
 	start_web
+	write_config "$(path_of "$(make_cgroup other 32M)")" 32M 64M
+	start_cgbpf -c "$CONFIG"
 	bench --iterations 2 --container web
 	assert_rows docker-update 2
 	assert_rows runc-update 2
@@ -100,7 +102,7 @@ assert_no_container() {
 	assert_alive "$(docker inspect -f '{{.State.Pid}}' web)"
 }
 
-@test "bench-latency: a wrong call with a container is refused with 2, and nothing is touched" {
+@test "bench-latency: a wrong call with a container is refused with 2, one that run governs with 1, and nothing is touched" {
 	start_web
 	docker create --network none --name stopped "$IMAGE" true >/dev/null
 	refused 2 "container 'none': No such container" "$CGBPF" bench-latency --container none
@@ -112,6 +114,12 @@ assert_no_container() {
 		"$CGBPF" bench-latency --container web
 	refused 1 "container 'web': .*no.sock" "$CGBPF" bench-latency --container web \
 		--docker-host "unix://$LIVE_DIR/no.sock"
+	write_config "$(path_of "$CGROUP")" 32M 64M
+	start_cgbpf -c "$CONFIG"
+	run -1 "$CGBPF" bench-latency --container web
+	[[ $output == *"container 'web': cgbpf governs it: pid $CGBPF_PID; "*"end that one first"* ]] || fail "$output"
+	stop_cgbpf TERM
+	refute_journal '.event == "foreign_write"'
 	assert_as_before
 }
 
@@ -136,23 +144,6 @@ assert_no_container() {
 	assert_result "$good"
 	assert_as_before
 	assert_no_program
-}
-
-# What run does not govern is none of its business.
-@test "bench-latency: a container that run governs is refused with 1, and keeps its limits; another is measured" {
-	local web
-	start_web
-	web=$CGROUP
-	write_config "$(path_of "$web")" 32M 64M
-	start_container free -m 32m
-	start_cgbpf -c "$CONFIG"
-	run -1 "$CGBPF" bench-latency --container web
-	[[ $output == *"container 'web': cgbpf governs it: pid $CGBPF_PID; "*"end that one first"* ]] || fail "$output"
-	bench --iterations 1 --methods cgbpf --container free
-	assert_rows cgbpf 5
-	stop_cgbpf TERM
-	assert_limit "$web" 32M
-	refute_journal '.event == "foreign_write"'
 }
 
 @test "bench-latency: a container that dies in the middle ends it with 1 and is named" {
