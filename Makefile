@@ -7,7 +7,7 @@ BPF_ARCH := $(subst x86_64,x86,$(subst aarch64,arm64,$(ARCH)))
 BUILD ?= build
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
-KERNELS := 6.1 6.12 7
+KERNELS := 6.12 6.1 7
 
 CC ?= gcc
 CLANG ?= clang
