@@ -36,7 +36,7 @@ status_of() {
 	printf '#!/bin/sh\nLD_PRELOAD=%s exec %s "$@"\n' "$PWD/build/heap_watch" "$CGBPF" >"$LIVE_DIR/watched"
 	chmod +x "$LIVE_DIR/watched"
 	echo "20000 100000" >"$WEB/cpu.max"
-	echo "    cpu: { soft: 0.2, hard: 2 }" >>"$CONFIG"
+	echo "    cpu: { soft: 0.2, hard: 1 }" >>"$CONFIG"
 	CGBPF=$LIVE_DIR/watched start_cgbpf -c "$CONFIG"
 	for shape in touch fork threads shmem; do
 		lives "$WEB" "$shape" --bytes 40M
