@@ -35,15 +35,9 @@ static void remember(const struct group *group, uint32_t knob, uint32_t device, 
 /* Soft 64M, as it was given; the original is ORIGINAL. */
 static struct group *with_memory(const char *name, const char *original)
 {
-	struct group *group = fake_group(name, 64 * MIB, MIB);
+	struct group *group = fake_governed(name, 64 * MIB, MIB, original);
 
-	assert_int_equal(apply__open_limit(group->dir_fd, &group->max_fd), 0);
-	group->rule = (struct memory_rule){.soft_bytes = 64 * MIB, .hard_bytes = 256 * MIB};
-	group->limit_bytes = 64 * MIB;
-	group->is_soft_given = group->has_memory = true;
-	group->is_stopped = false;
-	remember(group, CGBPF_KNOB_MEMORY_MAX, 0, original);
-	assert_int_equal(groups__add(&fake.controller.groups, group), 0);
+	group->is_soft_given = true;
 	return group;
 }
 

@@ -10,20 +10,10 @@
 
 #include "tests/fixtures/fake_cgroup.h"
 
-/* Soft 64M, hard 256M, the original 32M. */
+/* The original is 32M. */
 static struct group *governed(const char *name, uint64_t limit_bytes, uint64_t usage_bytes)
 {
-	struct group *group = fake_group(name, limit_bytes, usage_bytes);
-
-	assert_int_equal(apply__open_limit(group->dir_fd, &group->max_fd), 0);
-	group->rule = (struct memory_rule){
-		.soft_bytes = 64 * MIB, .hard_bytes = 256 * MIB, .watermark_ppm = 900000};
-	group->limit_bytes = limit_bytes;
-	group->has_memory = true;
-	group->is_stopped = false;
-	assert_int_equal(apply__remember(&fake.controller.apply, group, "33554432"), 0);
-	assert_int_equal(groups__add(&fake.controller.groups, group), 0);
-	return group;
+	return fake_governed(name, limit_bytes, usage_bytes, "33554432");
 }
 
 static struct cgbpf_event note_of(const struct group *group, const char *value)

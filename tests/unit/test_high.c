@@ -13,17 +13,9 @@
 /* memory.high 16M below memory.max, 48M at least. */
 static struct group *governed(uint64_t limit_bytes, uint64_t usage_bytes)
 {
-	struct group *group = fake_group("web", limit_bytes, usage_bytes);
+	struct group *group = fake_governed("web", limit_bytes, usage_bytes, "67108864");
 
 	fake_write_bytes(group, "memory.high", limit_bytes - 16 * MIB);
-	assert_int_equal(apply__open_limit(group->dir_fd, &group->max_fd), 0);
-	group->rule = (struct memory_rule){
-		.soft_bytes = 64 * MIB, .hard_bytes = 256 * MIB, .watermark_ppm = 900000};
-	group->limit_bytes = limit_bytes;
-	group->has_memory = true;
-	group->is_stopped = false;
-	assert_int_equal(apply__remember(&fake.controller.apply, group, "67108864"), 0);
-	assert_int_equal(groups__add(&fake.controller.groups, group), 0);
 	high__govern(&fake.controller, group, limit_bytes);
 	assert_true(group->has_high);
 	group->high_least_bytes = 48 * MIB;
