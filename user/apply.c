@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -290,16 +291,28 @@ int apply__write(const struct apply *apply, uint64_t id, int dir_fd, const char 
 	return err;
 }
 
-int apply__lower(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes)
+/* A controller that is switched off and on again brings another file. */
+static bool is_same_file(int fd, int other_fd)
 {
-	struct cgbpf_ledger_key key = key_of(id);
+	struct stat one, other;
+
+	return !fstat(fd, &one) && !fstat(other_fd, &other) && one.st_ino == other.st_ino;
+}
+
+/* Not through max_fd: kernfs_fop_write_iter() (fs/kernfs/file.c) has one writer of a descriptor
+ * wait for the other. */
+int apply__lower(const struct apply *apply, const struct group *group, uint64_t limit_bytes)
+{
+	struct cgbpf_ledger_key key = key_of(group->id);
 	char value[24];
-	int fd = -1, err = open_limit(dir_fd, O_NONBLOCK, &fd);
+	int fd = -1, err = open_limit(group->dir_fd, O_NONBLOCK, &fd);
 
 	if (err)
 		return err;
 	format_limit(limit_bytes, value, sizeof(value));
-	err = ledger__lower(apply->ledger_fd, &key, value);
+	err = is_same_file(fd, group->max_fd) ? 0 : -ENODEV;
+	if (!err)
+		err = ledger__lower(apply->ledger_fd, &key, value);
 	if (!err)
 		err = apply_write_whole(fd, value);
 	close(fd);

@@ -69,8 +69,9 @@ int apply__make_room(const struct apply *apply, int dir_fd, uint64_t limit_bytes
 /*
  * Writes a limit without care, after apply__make_room, while the rescuing thread may raise it: what
  * each of them writes is ours all the while, until apply__lowered says which of the two stands.
+ * -ENODEV: memory.max is another file by now than GROUP's.
  */
-int apply__lower(const struct apply *apply, uint64_t id, int dir_fd, uint64_t limit_bytes);
+int apply__lower(const struct apply *apply, const struct group *group, uint64_t limit_bytes);
 void apply__lowered(const struct apply *apply, uint64_t id, uint64_t limit_bytes, bool is_standing);
 
 /* Writes a text from the ledger byte for byte, without care: after apply__make_room, or when

@@ -90,7 +90,7 @@ int calm__lower(struct controller *controller, struct group *group, uint64_t to)
 	if (!err && !is_still(controller, group, to))
 		err = -EAGAIN;
 	if (!err)
-		err = apply__lower(&controller->apply, group->id, group->dir_fd, to);
+		err = apply__lower(&controller->apply, group, to);
 
 	pthread_mutex_lock(&controller->groups.lock);
 	group->is_shrinking = false;

@@ -99,6 +99,9 @@ bool govern__is_any(const struct group *group);
 bool govern__is_spared(int fd);
 /* Once, where GROUP's use will be asked for in a hurry. Under the table's lock. */
 void govern__open_usage(struct group *group);
+/* Lets go of what of GROUP is governed by a file that is another by now, or gone: before anything
+ * is read or written by name. */
+void govern__look_after(struct controller *controller, struct group *group);
 /* What an explicit target cannot be governed for is worth a line; what a glob meets is not. */
 void govern__pass_over(const struct target_config *target, const char *path, const char *why);
 /* The same for a negative errno. That a table is full is told of every target, and counted. */
@@ -163,6 +166,8 @@ void priority__govern(struct controller *controller, struct group *group,
 		      const struct target_config *target);
 void priority__fit(struct controller *controller, struct group *group,
 		   const struct target_config *target);
+/* The same for its weight, which is given again where its file is another. */
+void priority__look_after(struct controller *controller, struct group *group);
 void priority__forget(struct controller *controller, uint64_t id);
 /* Somebody else wrote the weight that it names, or may have (EVENT NULL). */
 void priority__foreign(struct controller *controller, struct group *group,

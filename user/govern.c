@@ -155,6 +155,14 @@ static struct group *group_of(const struct target_config *target, uint64_t id, c
 	return group;
 }
 
+void govern__look_after(struct controller *controller, struct group *group)
+{
+	memory__look_after(controller, group);
+	cpu__look_after(controller, group);
+	io__look_after(controller, group);
+	priority__look_after(controller, group);
+}
+
 int govern__consider(struct controller *controller, int dir_fd, const char *path, uint64_t made_ns)
 {
 	const struct target_config *target;
@@ -177,11 +185,8 @@ int govern__consider(struct controller *controller, int dir_fd, const char *path
 	}
 	if (controller->is_observing)
 		return observe__watch(controller, group, target->kind != TARGET_ALL_FINITE);
-	if (!is_new) {
-		memory__look_after(controller, group);
-		cpu__look_after(controller, group);
-		io__look_after(controller, group);
-	}
+	if (!is_new)
+		govern__look_after(controller, group);
 	/* Each adds what is wanted and not there yet. */
 	memory__govern(controller, group, target);
 	cpu__govern(controller, group, target);

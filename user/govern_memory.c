@@ -113,7 +113,9 @@ static void leave(struct controller *controller, struct group *group)
 	group->limit_bytes = UINT64_MAX;
 	if (group->max_fd >= 0)
 		close(group->max_fd);
-	group->max_fd = -1;
+	if (group->usage_fd >= 0)
+		close(group->usage_fd);
+	group->max_fd = group->usage_fd = -1;
 	pthread_mutex_unlock(&controller->groups.lock);
 	high__leave(controller, group);
 	donors__forget(controller, group->id);
@@ -300,9 +302,4 @@ void memory__look_after(struct controller *controller, struct group *group)
 	leave(controller, group);
 	apply__forget(&controller->apply, group->id);
 	high__forget(controller, group->id);
-	pthread_mutex_lock(&controller->groups.lock);
-	if (group->usage_fd >= 0)
-		close(group->usage_fd);
-	group->usage_fd = -1;
-	pthread_mutex_unlock(&controller->groups.lock);
 }

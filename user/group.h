@@ -94,6 +94,7 @@ struct group {
 	struct priority_config priority; /* of its tasks, where has_priority */
 	bool has_priority;
 	struct group_reasserts weight_reasserts; /* of that priority's weight */
+	uint64_t weight_inode; /* of the cpu.weight that has it; 0: none has */
 	uint32_t task_records_cnt; /* of single threads, about: what went is found later */
 	struct memory_rule rule;
 	int dir_fd;

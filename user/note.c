@@ -129,6 +129,7 @@ void note__catch_up(struct controller *controller)
 		}
 		group->lost.has_more = true; /* the note that said so may be among them */
 		if (!controller->is_observing) {
+			govern__look_after(controller, group);
 			foreign__find(controller, group);
 			priority__catch_up(controller, group);
 		}

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "user/cgfs.h"
@@ -62,9 +63,12 @@ static int set_weight(struct controller *controller, struct group *group, uint64
 	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_CPU_WEIGHT, 0);
 	char original[CGBPF_VALUE_LEN], value[24];
 	int fd, err = knob__open(group->dir_fd, key.knob, &fd);
+	struct stat file;
 
 	if (err)
 		return err;
+	if (!fstat(fd, &file))
+		group->weight_inode = file.st_ino;
 	snprintf(value, sizeof(value), "%" PRIu64, weight);
 	err = knob__read_fd(fd, &key, original, sizeof(original));
 	if (!err)
@@ -202,6 +206,23 @@ void priority__govern(struct controller *controller, struct group *group,
 		govern__fail(controller, target, group->path, err);
 	else if (!faccessat(group->dir_fd, "cgroup.procs", F_OK, 0))
 		govern__pass_over(target, group->path, "it has no cpu controller");
+}
+
+void priority__look_after(struct controller *controller, struct group *group)
+{
+	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_CPU_WEIGHT, 0);
+	struct stat file = {};
+
+	if (!group->has_priority || !group->priority.weight ||
+	    (fstatat(group->dir_fd, knob_name(key.knob), &file, AT_SYMLINK_NOFOLLOW) &&
+	     errno != ENOENT) ||
+	    file.st_ino == group->weight_inode)
+		return;
+	group->weight_inode = 0;
+	apply__forget_knob(&controller->apply, &key);
+	/* Where it is not there yet it is given when it comes. */
+	if (file.st_ino)
+		set_weight(controller, group, group->priority.weight);
 }
 
 static bool is_same(const struct priority_config *a, const struct priority_config *b)

@@ -38,6 +38,7 @@ static void fit(struct controller *controller)
 		}
 		if (controller->is_observing)
 			continue;
+		govern__look_after(controller, group);
 		memory__fit(controller, group, target);
 		cpu__fit(controller, group, target);
 		io__fit(controller, group, target);

@@ -45,15 +45,15 @@ load helpers
 		    cgroup: "$(path_of "$cgroup")"
 		    memory: { soft: 32M, hard: 256M, return_after: 50ms }
 		    cpu: { soft: 0.2, hard: 1 }
+		    priority: { weight: 300 }
 	END
 	start_cgbpf -c "$CONFIG"
 	echo "-memory -cpu" >"$parent/cgroup.subtree_control"
-	wait_for "$DEADLINE" has_entries rules 0
 	wait_for "$DEADLINE" has_entries ledger 0
 	echo "+memory +cpu" >"$parent/cgroup.subtree_control"
 	wait_limit "$cgroup" 32M
-	wait_for "$DEADLINE" has_entries rules 1
 	wait_for "$DEADLINE" grep -qx "20000 100000" "$cgroup/cpu.max"
+	wait_for "$DEADLINE" grep -qx 300 "$cgroup/cpu.weight"
 	lives "$cgroup" touch --bytes 100M
 	wait_limit "$cgroup" 32M
 	# A raise that is asked for under way finds its file gone.
@@ -70,7 +70,28 @@ load helpers
 	refute_journal '.event == "cgroup_gone"'
 	stop_cgbpf TERM
 	assert_limit "$cgroup" max
-	assert_equal "$(<"$cgroup/cpu.max")" "max 100000" "cpu.max"
+	assert_equal "$(<"$cgroup/cpu.max") $(<"$cgroup/cpu.weight")" "max 100000 100" "cpu.max and cpu.weight"
+}
+
+# A look at the limits comes before the news: what is due by then was of the file that went.
+@test "lifecycle: a limit that is due to return as its controller is switched off and on is no limit of the new file" {
+	local cgroup parent
+	cgroup=$(make_cgroup up/job)
+	parent=${cgroup%/*}
+	write_config "$(path_of "$cgroup")" 32M 256M "return_after: 1s"
+	start_cgbpf -c "$CONFIG"
+	hold_memory "$cgroup" 100M
+	wait_journal '(.added_memory // 0) > 0'
+	end_hold "$HOLD_PID"
+	kill -STOP "$CGBPF_PID"
+	# The timer first, then the notes.
+	sleep 2
+	echo "-memory" >"$parent/cgroup.subtree_control"
+	echo "+memory" >"$parent/cgroup.subtree_control"
+	kill -CONT "$CGBPF_PID"
+	wait_journal '.event == "governed" and .old == null'
+	stop_cgbpf TERM
+	assert_limit "$cgroup" max
 }
 
 # bats test_tags=core
