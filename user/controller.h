@@ -237,10 +237,11 @@ struct foreign_answer {
 	enum reason reason;
 };
 /*
- * What to answer to VALUE, which now stands at KEY. Takes a reassert. IS_SOFT_GIVEN: by the
- * configuration; IS_UNLIMITED: there is no limit to adopt.
+ * What to answer to VALUE, which EVENT (NULL: found by looking) wrote at KEY. Takes a reassert.
+ * IS_SOFT_GIVEN: by the configuration; IS_UNLIMITED: there is no limit to adopt.
  */
 struct foreign_answer foreign__choose(struct controller *controller, const struct group *group,
+				      const struct cgbpf_event *event,
 				      const struct cgbpf_ledger_key *key, const char *value,
 				      bool is_soft_given, bool is_unlimited,
 				      struct group_reasserts *reasserts);

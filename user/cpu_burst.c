@@ -135,7 +135,7 @@ void cpu_burst__foreign(struct controller *controller, struct group *group,
 		return;
 	}
 	if (cpu->has_burst)
-		answer = foreign__choose(controller, group, &key, value, true, false,
+		answer = foreign__choose(controller, group, event, &key, value, true, false,
 					 &cpu->burst_reasserts);
 	snprintf(ours, sizeof(ours), "%" PRIu64, cpu->burst_us);
 	record.knob = knob_name(key.knob);

@@ -85,7 +85,7 @@ static void answer_limit(struct controller *controller, struct group *group,
 			apply__amend_knob(&controller->apply, &key, ours);
 		return;
 	}
-	answer = foreign__choose(controller, group, &key, value, cpu->is_soft_given,
+	answer = foreign__choose(controller, group, event, &key, value, cpu->is_soft_given,
 				 group_cpu__amount(&theirs) == UINT64_MAX, &cpu->reasserts);
 	record.old_text = ours;
 	record.new_text = value;

@@ -3,46 +3,16 @@
  * times a minute, then it obeys. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "user/amount.h"
-#include "user/cgfs.h"
 #include "user/controller.h"
-#include "user/ledger.h"
-#include "user/units.h"
 
-#define MINUTE_NS (60 * 1000000000ULL)
-/* A container runtime writes its limits after it has made the cgroup; until then its values are no
- * change of mind. */
-#define SETTLE_NS (5 * 1000000000ULL)
-
-static bool is_original(const struct controller *controller, const struct group *group,
-			uint64_t bytes)
+static void text_of(uint64_t bytes, char *buf, size_t len)
 {
-	struct cgbpf_ledger_key key = {.cgroup_id = group->id, .knob = CGBPF_KNOB_MEMORY_MAX};
-	struct cgbpf_ledger_entry entry;
-	uint64_t original;
-
-	return !ledger__get(controller->apply.ledger_fd, &key, &entry) &&
-	       !units_parse_limit(entry.original, &original) && original == bytes;
-}
-
-bool foreign__may_reassert(struct group_reasserts *reasserts, enum reason reason, uint64_t now_ns)
-{
-	if (reason == REASON_FOREIGN_RESET) {
-		if (now_ns - reasserts->resets_since_ns >= MINUTE_NS) {
-			reasserts->resets_since_ns = now_ns;
-			reasserts->resets_cnt = 0;
-		}
-		return reasserts->resets_cnt++ < GROUP_RESETS_MAX;
-	}
-	for (int i = 0; i < GROUP_REASSERTS_MAX; i++) {
-		if (reasserts->at_ns[i] && now_ns - reasserts->at_ns[i] < MINUTE_NS)
-			continue;
-		reasserts->at_ns[i] = now_ns;
-		return true;
-	}
-	return false;
+	if (bytes == UINT64_MAX)
+		snprintf(buf, len, "max");
+	else
+		snprintf(buf, len, "%" PRIu64, bytes);
 }
 
 static void obey(struct controller *controller, struct group *group, uint64_t bytes)
@@ -107,6 +77,7 @@ static void adopt(struct controller *controller, struct group *group, uint64_t b
 	pthread_mutex_unlock(&controller->groups.lock);
 	if (is_overwritten && ours > bytes)
 		calm__lower(controller, group, bytes);
+	high__follow(controller, group, false);
 	govern__set_rule(controller, group);
 }
 
@@ -135,30 +106,14 @@ static void reassert(struct controller *controller, struct group *group, uint64_
 		calm__lower(controller, group, ours);
 }
 
-static struct foreign_answer choose(const struct controller *controller, struct group *group,
-				    uint64_t bytes, uint64_t now_ns)
-{
-	struct foreign_answer answer = {group->on_foreign_write, REASON_FOREIGN_NEW};
-
-	if (is_original(controller, group, bytes))
-		answer = (struct foreign_answer){FOREIGN_REASSERT, REASON_FOREIGN_RESET};
-	else if (group->made_ns && now_ns - group->made_ns < SETTLE_NS)
-		answer = (struct foreign_answer){
-			group->is_soft_given ? FOREIGN_REASSERT : FOREIGN_ADOPT, REASON_MAKER};
-	if (answer.policy == FOREIGN_ADOPT && bytes == UINT64_MAX)
-		answer.policy = FOREIGN_OBEY;
-	if (answer.policy == FOREIGN_REASSERT && answer.reason != REASON_MAKER &&
-	    !foreign__may_reassert(&group->reasserts, answer.reason, now_ns))
-		answer = (struct foreign_answer){FOREIGN_OBEY, REASON_FOREIGN_TOO_OFTEN};
-	return answer;
-}
-
 static void answer_write(struct controller *controller, struct group *group,
 			 const struct cgbpf_event *event)
 {
 	struct journal_record record = report_about(group, JOURNAL_FOREIGN_WRITE);
 	uint64_t received_ns = apply_now_ns() - event->kernel_ns;
+	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_MEMORY_MAX, 0);
 	struct foreign_answer answer;
+	char value[24];
 	uint64_t bytes;
 
 	if (group->is_stopped || foreign__bytes(group, event, &bytes))
@@ -168,7 +123,9 @@ static void answer_write(struct controller *controller, struct group *group,
 		apply__amend(&controller->apply, group->id, bytes);
 		return;
 	}
-	answer = choose(controller, group, bytes, event->kernel_ns);
+	text_of(bytes, value, sizeof(value));
+	answer = foreign__choose(controller, group, event, &key, value, group->is_soft_given,
+				 bytes == UINT64_MAX, &group->reasserts);
 	record.new_bytes = bytes;
 	if (!controller->apply.is_dry_run) {
 		if (answer.policy == FOREIGN_OBEY)
@@ -208,10 +165,7 @@ void foreign__find(struct controller *controller, struct group *group)
 		return;
 	event.kernel_ns = apply_now_ns();
 	event.write.knob = CGBPF_KNOB_MEMORY_MAX;
-	if (standing == UINT64_MAX)
-		snprintf(event.write.value, sizeof(event.write.value), "max");
-	else
-		snprintf(event.write.value, sizeof(event.write.value), "%" PRIu64, standing);
+	text_of(standing, event.write.value, sizeof(event.write.value));
 	answer_write(controller, group, &event);
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What to answer to somebody else's write of a knob other than memory.max, and how any is told. It
- * never writes. */
+/* What to answer to somebody else's write, and how it is told. It never writes. */
 #include <string.h>
 
 #include "user/amount.h"
@@ -13,6 +12,7 @@
 /* A container runtime writes its limits after it has made the cgroup; until then its values are no
  * change of mind. */
 #define SETTLE_NS (5 * 1000000000ULL)
+#define MINUTE_NS (60 * 1000000000ULL)
 
 /* PAGE_COUNTER_MAX (include/linux/page_counter.h) in bytes: that many are "max", and so is more. */
 #define LIMIT_MOST_BYTES page_floor(INT64_MAX)
@@ -39,13 +39,42 @@ bool foreign__agrees(const struct cgbpf_event *event, const char *standing)
 	return event && knob_agrees(event->write.value, standing);
 }
 
+/* Is one of this minute's given to what others want? */
+static bool is_disputed(const struct group_reasserts *reasserts, uint64_t now_ns)
+{
+	for (int i = 0; i < GROUP_REASSERTS_MAX; i++)
+		if (reasserts->at_ns[i] && now_ns - reasserts->at_ns[i] < MINUTE_NS)
+			return true;
+	return false;
+}
+
+/* Their value is the original by then: who insists on it would seem to reset. */
+bool foreign__may_reassert(struct group_reasserts *reasserts, enum reason reason, uint64_t now_ns)
+{
+	if (reason == REASON_FOREIGN_RESET && !is_disputed(reasserts, now_ns)) {
+		if (now_ns - reasserts->resets_since_ns >= MINUTE_NS) {
+			reasserts->resets_since_ns = now_ns;
+			reasserts->resets_cnt = 0;
+		}
+		return reasserts->resets_cnt++ < GROUP_RESETS_MAX;
+	}
+	for (int i = 0; i < GROUP_REASSERTS_MAX; i++) {
+		if (reasserts->at_ns[i] && now_ns - reasserts->at_ns[i] < MINUTE_NS)
+			continue;
+		reasserts->at_ns[i] = now_ns;
+		return true;
+	}
+	return false;
+}
+
 struct foreign_answer foreign__choose(struct controller *controller, const struct group *group,
+				      const struct cgbpf_event *event,
 				      const struct cgbpf_ledger_key *key, const char *value,
 				      bool is_soft_given, bool is_unlimited,
 				      struct group_reasserts *reasserts)
 {
 	struct foreign_answer answer = {group->on_foreign_write, REASON_FOREIGN_NEW};
-	uint64_t now_ns = apply_now_ns();
+	uint64_t now_ns = event ? event->kernel_ns : apply_now_ns();
 	struct cgbpf_ledger_entry entry;
 
 	if (!ledger__get(controller->apply.ledger_fd, key, &entry) &&

@@ -164,7 +164,7 @@ void io__foreign(struct controller *controller, struct group *group,
 	}
 	/* A limit that nobody governs is theirs. */
 	if (is_ours)
-		answer = foreign__choose(controller, group, &written.key, written.original,
+		answer = foreign__choose(controller, group, event, &written.key, written.original,
 					 is_soft_given, is_unlimited, &io->reasserts);
 	record.knob = knob_name(written.key.knob);
 	record.device = knob_device(io->device, device);

@@ -40,7 +40,7 @@ void priority__foreign(struct controller *controller, struct group *group,
 			apply__amend_knob(&controller->apply, &key, ours);
 		goto out;
 	}
-	answer = foreign__choose(controller, group, &key, value, true, false,
+	answer = foreign__choose(controller, group, event, &key, value, true, false,
 				 &group->weight_reasserts);
 	record.knob = knob_name(key.knob);
 	record.old_text = ours;

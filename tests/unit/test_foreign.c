@@ -18,7 +18,8 @@ static struct group *governed(const char *name, uint64_t limit_bytes, uint64_t u
 
 static struct cgbpf_event note_of(const struct group *group, const char *value)
 {
-	struct cgbpf_event event = {.kind = CGBPF_EVENT_WRITE, .cgroup_id = group->id};
+	struct cgbpf_event event = {
+		.kind = CGBPF_EVENT_WRITE, .kernel_ns = apply_now_ns(), .cgroup_id = group->id};
 
 	event.write.knob = CGBPF_KNOB_MEMORY_MAX;
 	snprintf(event.write.value, sizeof(event.write.value), "%s", value);
@@ -89,6 +90,34 @@ static void a_borrower_that_is_obeyed_pays_back(void **state)
 	assert_int_equal(fake.controller.donors.loans_cnt, 0);
 }
 
+/* Theirs is the original from the first time on, and writing it again no reset. */
+static void who_insists_on_one_value_is_answered_three_times_and_then_obeyed(void **state)
+{
+	struct group *group = governed("insisting", 64 * MIB, MIB);
+
+	(void)state;
+	group->on_foreign_write = FOREIGN_REASSERT;
+	for (int i = 0; i < GROUP_REASSERTS_MAX; i++) {
+		somebody_wrote(group, "50331648");
+		assert_stands(group, "memory.max", "67108864");
+	}
+	somebody_wrote(group, "50331648");
+	assert_stands(group, "memory.max", "50331648");
+	assert_true(group->is_stopped);
+}
+
+/* Its controller was switched off and on: the news of it is still to come. */
+static void nothing_is_lowered_in_a_file_that_is_another_by_now(void **state)
+{
+	struct group *group = governed("other", 128 * MIB, MIB);
+
+	(void)state;
+	assert_int_equal(renameat(group->dir_fd, "memory.max", group->dir_fd, "memory.gone"), 0);
+	fake_write(group, "memory.max", "max");
+	assert_int_equal(calm__lower(&fake.controller, group, 64 * MIB), -ENODEV);
+	assert_stands(group, "memory.max", "max");
+}
+
 /* What the kernel takes for no limit (page_counter_memparse() in mm/page_counter.c), written as a
  * number. */
 static void from_the_kernels_greatest_up_a_number_is_max(void **state)
@@ -128,6 +157,11 @@ int main(void)
 			fake_end),
 		cmocka_unit_test_setup_teardown(a_borrower_that_is_obeyed_pays_back, fake_begin,
 						fake_end),
+		cmocka_unit_test_setup_teardown(
+			who_insists_on_one_value_is_answered_three_times_and_then_obeyed,
+			fake_begin, fake_end),
+		cmocka_unit_test_setup_teardown(nothing_is_lowered_in_a_file_that_is_another_by_now,
+						fake_begin, fake_end),
 		cmocka_unit_test_setup_teardown(from_the_kernels_greatest_up_a_number_is_max,
 						fake_begin, fake_end),
 	};
