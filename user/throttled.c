@@ -22,8 +22,12 @@ bool throttled__take_cpu(struct group *group, const struct cgbpf_event *event,
 
 	group->lost.has_more = true;
 	/* A note that waited while the rest was told is older than that. */
-	if (cpu->throttled_ns <= group->lost.throttled_ns ||
-	    !is_due(group->lost.cpu_told_ns, event->kernel_ns))
+	if (!is_due(group->lost.cpu_told_ns, event->kernel_ns))
+		return false;
+	/* Its controller was switched off and on again: the kernel counts anew. */
+	if (cpu->throttled_ns < group->lost.throttled_ns)
+		group->lost.throttled_ns = group->lost.periods_cnt = group->lost.throttled_cnt = 0;
+	if (cpu->throttled_ns == group->lost.throttled_ns)
 		return false;
 	record->lost_ns = cpu->throttled_ns - group->lost.throttled_ns;
 	record->periods_cnt = cpu->periods_cnt - group->lost.periods_cnt;
@@ -59,18 +63,18 @@ static bool has_quota(const struct controller *controller, const struct group *g
 }
 
 /* In the words of the kernel side. */
-static void tell_cpu(struct controller *controller, const struct group *group, uint64_t now_ns)
+static void tell_cpu(struct controller *controller, const struct group *group)
 {
-	struct cgbpf_event event = {
-		.kind = CGBPF_EVENT_CPU_RELEASED, .kernel_ns = now_ns, .cgroup_id = group->id};
+	struct cgbpf_event event = {.kind = CGBPF_EVENT_CPU_RELEASED, .cgroup_id = group->id};
 	struct cpu_look look;
 	struct quota quota;
 	char text[64];
 
 	if (!has_quota(controller, group) || cgfs_look_cpu(group->dir_fd, &look) ||
-	    look.throttled_us * NSEC_PER_USEC <= group->lost.throttled_ns ||
+	    look.throttled_us * NSEC_PER_USEC == group->lost.throttled_ns ||
 	    cgfs_read(group->dir_fd, "cpu.max", text, sizeof(text)) || quota_parse(text, &quota))
 		return;
+	event.kernel_ns = apply_now_ns(); /* what is noted later counts more */
 	event.cpu.quota_ns =
 		quota.quota_us == UINT64_MAX ? UINT64_MAX : quota.quota_us * NSEC_PER_USEC;
 	event.cpu.period_ns = quota.period_us * NSEC_PER_USEC;
@@ -122,7 +126,7 @@ void throttled__tend(struct controller *controller)
 		is_io_due = is_due(group->lost.io_told_ns[0], now_ns) &&
 			    is_due(group->lost.io_told_ns[1], now_ns);
 		if (is_cpu_due)
-			tell_cpu(controller, group, now_ns);
+			tell_cpu(controller, group);
 		if (is_io_due)
 			tell_io(controller, group, now_ns);
 		group->lost.has_more = !is_cpu_due || !is_io_due;

@@ -167,6 +167,24 @@ static void the_rest_of_a_burst_is_told_at_a_heartbeat_once(void **state)
 	assert_told(scene, 3, 500, 8);
 }
 
+static void after_its_controller_was_switched_off_and_on_what_is_lost_counts_anew(void **state)
+{
+	struct scene *scene = *state;
+
+	note(scene, 0, 800, 10);
+	note(scene, 5000, 300, 4);
+	assert_told(scene, 2, 1100, 14);
+	stand_at(scene, 350, 5);
+	throttled__tend(&scene->controller);
+	assert_told(scene, 3, 1150, 15);
+	/* And once more, all of it by its own look. */
+	stand_at(scene, 20, 1);
+	scene->group->lost.has_more = true;
+	scene->group->lost.cpu_told_ns = 0;
+	throttled__tend(&scene->controller);
+	assert_told(scene, 4, 1170, 16);
+}
+
 static void of_a_burst_that_told_it_all_nothing_is_left(void **state)
 {
 	struct scene *scene = *state;
@@ -205,6 +223,9 @@ static void a_note_that_waited_meanwhile_tells_nothing_twice(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			after_its_controller_was_switched_off_and_on_what_is_lost_counts_anew,
+			begin, end),
 		cmocka_unit_test_setup_teardown(the_rest_of_a_burst_is_told_at_a_heartbeat_once,
 						begin, end),
 		cmocka_unit_test_setup_teardown(of_a_burst_that_told_it_all_nothing_is_left, begin,
