@@ -221,6 +221,7 @@ struct cgbpf_cgroup {
 	__u64 cpu_throttled_cnt; /* run queues throttled, as told by the kernel */
 	__u64 cpu_said_ns; /* when, and at which quota, it was said last */
 	__u64 cpu_said_quota_ns;
+	__u64 cpu_said_hard_ppm; /* hard was that then */
 	__u64 cpu_noted_ns; /* when what was lost was said last, and what it was */
 	__u64 cpu_noted_throttled_ns;
 	__u64 io_throttled_cnt; /* bios */
@@ -366,7 +367,7 @@ _Static_assert(sizeof(struct cgbpf_event) - sizeof(struct cgbpf_write_event) +
 		       CGBPF_SHORT_EVENT_LEN,
 	       "short event");
 _Static_assert(sizeof(struct cgbpf_rule) == 136, "rule");
-_Static_assert(sizeof(struct cgbpf_cgroup) == 288, "cgroup");
+_Static_assert(sizeof(struct cgbpf_cgroup) == 296, "cgroup");
 _Static_assert(sizeof(struct cgbpf_stats) == 176, "stats");
 _Static_assert(sizeof(struct cgbpf_ledger_key) == 16, "ledger key");
 _Static_assert(sizeof(struct cgbpf_latency_event) == 64, "latency event");

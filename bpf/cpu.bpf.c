@@ -78,12 +78,15 @@ static __always_inline bool take_turn(struct cgbpf_rule *rule, struct cgbpf_cgro
 		       __sync_val_compare_and_swap(&seen->cpu_ancestor_said_ns, said_ns,
 						   event->kernel_ns) == said_ns;
 	}
+	/* A reload may have made hard what was none. */
 	if (seen->cpu_said_quota_ns == cpu->quota_ns &&
-	    (is_hard || event->kernel_ns - said_ns < cpu->period_ns))
+	    ((is_hard && seen->cpu_said_hard_ppm == rule->cpu_hard_ppm) ||
+	     event->kernel_ns - said_ns < cpu->period_ns))
 		return false;
 	if (__sync_val_compare_and_swap(&seen->cpu_said_ns, said_ns, event->kernel_ns) != said_ns)
 		return false;
 	seen->cpu_said_quota_ns = cpu->quota_ns;
+	seen->cpu_said_hard_ppm = rule->cpu_hard_ppm;
 	return true;
 }
 
