@@ -105,37 +105,16 @@ void live__each(const struct live *live, live_show show, void *context)
 	}
 }
 
-/* -ENOENT: not governed, or in other things alone. */
-static int find_rule(uint64_t id)
-{
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-	struct cgbpf_rule rule;
-	int fd = bpf_obj_get(CGBPF_PIN_RULES), err;
-
-	if (fd < 0)
-		return -EAGAIN;
-	err = bpf_obj_get_info_by_fd(fd, &info, &len);
-	/* Another version's controller may run. */
-	if (!err && info.value_size != sizeof(rule))
-		err = -EINVAL;
-	if (!err)
-		err = bpf_map_lookup_elem(fd, &id, &rule);
-	close(fd);
-	if (err)
-		return err;
-	return rule.knobs & (1 << CGBPF_KNOB_MEMORY_MAX | 1 << CGBPF_KNOB_CPU_MAX) ? 0 : -ENOENT;
-}
-
+/* Where there is a rule there is an original. -ENOENT: neither. */
 static int find_original(uint64_t id)
 {
 	const struct cgbpf_ledger_key memory = {.cgroup_id = id, .knob = CGBPF_KNOB_MEMORY_MAX};
 	const struct cgbpf_ledger_key cpu = {.cgroup_id = id, .knob = CGBPF_KNOB_CPU_MAX};
 	struct cgbpf_ledger_entry entry;
-	int fd, err = ledger__open_pinned(&fd);
+	int fd, err;
 
-	if (err)
-		return err;
+	if (ledger__open_pinned(&fd))
+		return -EAGAIN;
 	err = ledger__get(fd, &memory, &entry);
 	if (err)
 		err = ledger__get(fd, &cpu, &entry);
@@ -147,8 +126,8 @@ pid_t live_governor(uint64_t id)
 {
 	pid_t holder = protect_lock_holder();
 
-	/* A drill has no rules. */
-	if (holder && find_rule(id) == -ENOENT && find_original(id) == -ENOENT)
+	/* One that only observes has written nothing. */
+	if (holder && find_original(id) == -ENOENT)
 		holder = 0;
 	return holder;
 }
