@@ -110,6 +110,9 @@ static bool carry_out(struct answerer *answerer, struct group *group,
 	action->reason = plan->reason;
 	action->cgroup_id = group->id;
 	if (!plan->is_raise) {
+		/* What came just before that write has not ended it. */
+		if (group->is_high_moving)
+			pthread_kill(answerer->main_thread, SIGURG);
 		action->kind = ACTION_REFUSED;
 		return false;
 	}
