@@ -12,8 +12,8 @@ LIVE_DIR=${LIVE_DIR:-$(mktemp -d)}
 JOURNAL=$LIVE_DIR/journal
 CGBPF_STDERR=$LIVE_DIR/stderr
 CGBPF_PID=''
-# Seconds. Generous: an emulated guest is ten times slower than a machine.
-DEADLINE=${DEADLINE:-60}
+# Seconds. Generous: an emulated guest is ten times slower than a machine, and ten times slower again on a busy one.
+DEADLINE=${DEADLINE:-180}
 
 # The twentieth part of a second, without a process: in an emulated guest each costs that much itself.
 nap() {
@@ -94,6 +94,8 @@ start_cgbpf() {
 	"$CGBPF" run --journal "$JOURNAL" "$@" >"$LIVE_DIR/stdout" 2>>"$CGBPF_STDERR" 3>&- &
 	CGBPF_PID=$!
 	wait_for "$DEADLINE" is_ready_or_dead || true
+	# Its last words may have come between the two looks.
+	read_file "$CGBPF_STDERR"
 	[[ $TEXT != *'ready: '@(governing|observing)* ]] || return 0
 	echo "cgbpf run did not get ready; it said:" >&2
 	cat "$CGBPF_STDERR" >&2

@@ -14,10 +14,10 @@ killed_without_alive_with() {
 	remove_cgroup "$cgroup"
 
 	cgroup=$(make_cgroup job 32M)
-	write_config "$(path_of "$cgroup")" 32M 256M
+	write_config "$(path_of "$cgroup")" 32M 256M "hold: 20ms"
 	start_cgbpf -c "$CONFIG"
 	lives "$cgroup" "$@"
-	assert_journal '.event == "soft_limit_raised" or .event == "oom_adjustment"'
+	wait_journal '.event == "soft_limit_raised" or .event == "oom_adjustment"' >/dev/null
 }
 
 # bats test_tags=core
@@ -72,6 +72,7 @@ killed_without_alive_with() {
 	assert_limit "$cgroup" 64M
 	(($(cat "$cgroup/memory.peak") <= $(bytes 64M))) || fail "more than hard was in use"
 	wait_journal '.event == "oom_kill"'
+	wait_journal '.event == "hard_limit_reached"'
 	assert_equal "$(jq -c 'select(.event == "hard_limit_reached")' "$JOURNAL" | wc -l)" 1 \
 		"records of hard_limit_reached"
 	assert_equal "$(jq -s 'map(.new // 0 | numbers) | max' "$JOURNAL")" "$(bytes 64M)" "highest limit"

@@ -46,10 +46,10 @@ govern_both() {
 	write_targets <<-END
 		  - name: parent
 		    cgroup: "$(path_of "$PARENT")"
-		    memory: { soft: 48M, hard: $1 }
+		    memory: { soft: 48M, hard: $1, hold: 100ms }
 		  - name: child
 		    cgroup: "$(path_of "$CHILD")"
-		    memory: { soft: 32M, hard: 256M }
+		    memory: { soft: 32M, hard: 256M, hold: 100ms }
 	END
 	start_cgbpf -c "$CONFIG"
 }
@@ -58,7 +58,7 @@ govern_both() {
 @test "parents: a governed parent rises before its child does" {
 	govern_both 300M
 	lives "$CHILD" touch --bytes 200M
-	assert_journal '.target == "parent" and .reason == "child_needs"'
+	wait_journal '.target == "parent" and .reason == "child_needs"'
 	# At no raise of the child has its parent less.
 	jq -se 'reduce (.[] | select(.added_memory)) as $raise ({parent: 50331648, ok: true};
 			if $raise.target == "parent" then .parent = $raise.new
@@ -103,7 +103,7 @@ govern_both() {
 	start_cgbpf -c "$CONFIG"
 	lives "$leaf" touch --bytes 200M
 	assert_limit "$leaf" max
-	assert_journal "(.added_memory // 0) > 0 and .cgroup == \"$(path_of "$cgroup")\""
+	wait_journal "(.added_memory // 0) > 0 and .cgroup == \"$(path_of "$cgroup")\""
 }
 
 @test "parents: two children of one governed cgroup in need at once both live" {

@@ -22,7 +22,7 @@ govern_docker() {
 	write_targets <<-END
 		  - name: container
 		    docker: "$1"
-		    memory: { hard: 256M }
+		    memory: { hard: 256M, hold: 100ms }
 	END
 	start_cgbpf -c "$CONFIG"
 }
@@ -34,7 +34,7 @@ govern_docker() {
 	govern_docker hungry
 	has_entries rules 1
 	need hungry
-	assert_journal "(.added_memory // 0) > 0 and .target == \"container\" and .cgroup == \"/docker/$ID\""
+	wait_journal "(.added_memory // 0) > 0 and .target == \"container\" and .cgroup == \"/docker/$ID\""
 	stop_cgbpf TERM
 	assert_limit "$CGROUP" 32M
 }

@@ -80,7 +80,7 @@ teardown() {
 }
 
 @test "a write that a signal interrupts is made again" {
-	timeout "$DEADLINE" strace -f --quiet=all -o /dev/null -e trace=pwrite64 -e inject=pwrite64:error=EINTR:when=2 \
+	timeout "$DEADLINE" strace -f --seccomp-bpf --quiet=all -o /dev/null -e trace=pwrite64 -e inject=pwrite64:error=EINTR:when=2 \
 		"$CGBPF" run -c "$CONFIG" --journal "$JOURNAL" --keep --duration 1 >"$LIVE_DIR/said" 2>&1 3>&-
 	assert_limit "$WEB" 16M
 	restore
@@ -88,7 +88,7 @@ teardown() {
 }
 
 @test "a limit that never takes is told and left, and cgbpf goes on" {
-	timeout "$DEADLINE" strace -f --quiet=all -o /dev/null -e trace=pwrite64 -e inject=pwrite64:retval=0:when=2 \
+	timeout "$DEADLINE" strace -f --seccomp-bpf --quiet=all -o /dev/null -e trace=pwrite64 -e inject=pwrite64:retval=0:when=2 \
 		"$CGBPF" run -c "$CONFIG" --journal "$JOURNAL" --duration 1 >"$LIVE_DIR/said" 2>&1 3>&-
 	assert_journal '.event == "stopped"'
 	assert_limit "$WEB" 24M

@@ -29,8 +29,8 @@ status_says() {
 	start_cgbpf -c "$CONFIG"
 	status_says seeing
 	switch_tracing_off
-	DEADLINE=30 wait_journal '.event == "blind"' >/dev/null
-	assert_said 'blind'
+	wait_journal '.event == "blind"' >/dev/null
+	wait_for "$DEADLINE" said 'blind'
 	wait_for "$DEADLINE" status_says BLIND
 	echo 1 >"$FTRACE"
 	wait_journal '.event == "sighted"' >/dev/null
@@ -45,7 +45,7 @@ status_says() {
 	wait_journal '.event == "blind"' >/dev/null
 	lives "$WEB" ramp --bytes 24M --step-bytes 64K --step-ms 50 --small-pages
 	assert_kills "$WEB" 0
-	assert_journal '.event == "soft_limit_raised"'
+	wait_journal '.event == "soft_limit_raised"' >/dev/null
 }
 
 @test "while blind, what is found by looking is given back too, and exit still puts every limit back" {
@@ -75,6 +75,7 @@ stats() {
 # bats test_tags=core
 @test "stopped, it lets the kernel kill as usual and holds nobody longer than hold" {
 	local try longest
+	write_config "$(path_of "$WEB")" 16M 128M "step: 8M, return_after: 1h, hold: 20ms"
 	for try in 1 2 3 4 5; do
 		start_cgbpf -c "$CONFIG"
 		pause_cgbpf
@@ -115,12 +116,17 @@ stats() {
 		mkdir "$web"
 		echo 16M >"$web/memory.max"
 	done
-	start_cgbpf -c "$CONFIG"
-	pause_cgbpf
+	echo 1 >"$TEST_CGROUP/cgroup.freeze"
 	for web in "$WEB"{1..8}; do
 		"$WORKLOAD" touch --cgroup "$web" --bytes 64M >/dev/null 2>&1 3>&- &
 		pids+=("$!")
 	done
+	is_all_in() { (($(cat "$WEB"{1..8}/cgroup.procs | wc -l) == 8)); }
+	wait_for "$DEADLINE" is_all_in
+	start_cgbpf -c "$CONFIG"
+	pause_cgbpf
+	# All at once: what follows has to be over before the heartbeat is stale.
+	echo 0 >"$TEST_CGROUP/cgroup.freeze"
 	for web in "${pids[@]}"; do ! wait "$web" || fail "one was not killed"; done
 	awk -v beat="$(stats heartbeat_ns)" '{ exit !($1 * 1e9 < beat + 15e9) }' /proc/uptime ||
 		fail "too slow to tell: by now none would be held anyway"

@@ -11,8 +11,6 @@ if [[ -x build/asan/cgbpf ]]; then
 	CGBPF=build/asan/cgbpf
 	export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 fi
-# A sanitizer's checks take several times as long.
-DEADLINE=120
 
 MKDIRS=build/mkdirs
 

@@ -78,14 +78,14 @@ status_of() {
 			>/dev/null 2>&1 3>&- &
 		hogs+=($!)
 	done
-	lives "$WEB" touch --bytes 40M
+	# What the machine does not have cannot be given: this one may be refused.
+	workload "$WEB" touch --bytes 40M >/dev/null 2>&1 || true
 	wait "${hogs[@]}" || true
 	wait_journal '.event == "oom_kill" and .limit_cgroup == "/"
 		and .would_have_saved == "more memory in the machine, or less use of it"' >/dev/null
 	wait_journal '.event == "oom_exit" and .limit_cgroup == "/" and .exit_status == 137' >/dev/null
 	assert_alive "$CGBPF_PID"
 	lives "$WEB" touch --bytes 40M
-	assert_kills "$WEB" 0
 	stop_cgbpf TERM
 	assert_limit "$WEB" 16M
 }

@@ -66,7 +66,7 @@ end_io() {
 		and .old == 1048576 and .new == 2097152 and .reason == \"throttled\" and .t.effective >= .t.written"
 	wait_journal '.event == "hard_limit_reached" and .limit == "wbps" and .new == 3145728'
 	wait_journal '.event == "io_throttled" and .limit == "wbps" and .throttled > 0'
-	assert_equal "$(line_of "$cgroup")" "rbps=max wbps=3145728 riops=777 wiops=max"
+	wait_for "$DEADLINE" has_line "$cgroup" "rbps=max wbps=3145728 riops=777 wiops=max"
 	end_io "$cgroup"
 	wait_for "$DEADLINE" has_line "$cgroup" "rbps=max wbps=1048576 riops=777 wiops=max"
 	assert_journal '.event == "limit_returned" and .limit == "wbps" and .reason == "calm"'

@@ -15,7 +15,8 @@ target() {
 
 # sleeper FOLDER [NICE]: a task in it; sets SLEEPER.
 sleeper() {
-	"${IN_CGROUP[@]}" "$1" nice -n "${2:-0}" sleep 1000 3>&- &
+	# nice(1) reads before it sets: what a controller gives in between would be lost.
+	"${IN_CGROUP[@]}" "$1" ${2:+nice -n "$2"} sleep 1000 3>&- &
 	SLEEPER=$!
 	wait_for "$DEADLINE" is_called "$SLEEPER" sleep
 }
@@ -233,7 +234,7 @@ has_records() {
 	assert_equal "$(nice_of "$moved") $(nice_of "$polite") $(records_cnt)" "-5 -5 4"
 	kill "$dead"
 	wait "$dead" || true
-	wait_for 60 has_records 3
+	wait_for "$DEADLINE" has_records 3
 	target "$cgroup" "priority: { nice: 3 }"
 	reload
 	assert_equal "$(nice_of "$moved") $(nice_of "$polite") $(nice_of "$below")" "0 3 -5" "after the reload"

@@ -28,7 +28,7 @@ make_cpu_cgroup() {
 	echo "20000 100000" >"$cgroup/cpu.max"
 	write_psi "$cgroup" "cpu: 20%" "psi: { cpu: 1% }"
 	start_cgbpf -c "$CONFIG"
-	"$BURNER" --cgroup "$cgroup" --threads 2 --seconds 30 >/dev/null 3>&- &
+	"$BURNER" --cgroup "$cgroup" --threads 2 --seconds 600 >/dev/null 3>&- &
 	wait_journal '.event == "psi_spike" and .target == "test" and .resource == "cpu" and .kind == "some"
 		and .share >= .threshold and .threshold == 0.2 and .reason == "own_limit" and .own_limit_share > .contention_share'
 	wait_journal '.event == "psi_spike" and .cgroup == "/" and .resource == "cpu" and .threshold == 0.01
@@ -36,15 +36,17 @@ make_cpu_cgroup() {
 }
 
 @test "pressure: a cgroup without a quota that has to share the CPUs is told to be in contention" {
-	local cgroup
+	local began cgroup
 	cgroup=$(make_cpu_cgroup job 32M)
 	write_psi "$cgroup" "cpu: 10%"
 	start_cgbpf -c "$CONFIG"
-	"$BURNER" --cgroup "$cgroup" --threads 4 --seconds 30 >/dev/null 3>&- &
+	began=$SECONDS
+	"$BURNER" --cgroup "$cgroup" --threads 4 --seconds 600 >/dev/null 3>&- &
 	wait_journal '.event == "psi_spike" and .target == "test" and .reason == "contention" and .own_limit_share == 0
 		and .contention_share > 0'
-	# The same spike, going on, is one record for a while.
-	assert_equal "$(jq -c 'select(.event == "psi_spike" and .resource == "cpu")' "$JOURNAL" | wc -l)" 1 "records"
+	# The same spike, going on, is one record for ten seconds.
+	(($(jq -c 'select(.event == "psi_spike" and .resource == "cpu")' "$JOURNAL" | wc -l) <= 1 + (SECONDS - began) / 10)) ||
+		fail "told too often" "$(cat "$JOURNAL")"
 	refute_journal '.event == "psi_spike" and .cgroup == "/"'
 }
 
@@ -54,7 +56,7 @@ make_cpu_cgroup() {
 	make_disk "$LIVE_DIR/disk" 160M
 	write_psi "$cgroup" "memory: 1%"
 	start_cgbpf -c "$CONFIG"
-	"$WORKLOAD" io --cgroup "$cgroup" --bytes 96M --file "$LIVE_DIR/disk/file" --seconds 100 3>&- &
+	"$WORKLOAD" io --cgroup "$cgroup" --bytes 96M --file "$LIVE_DIR/disk/file" --seconds 600 3>&- &
 	writer=$!
 	wait_journal '.event == "psi_spike" and .resource == "memory" and (.reason == "own_limit" or .brief)'
 	assert_alive "$writer"

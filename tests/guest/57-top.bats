@@ -17,6 +17,8 @@ load faults
 	start_cgbpf -c "$CONFIG"
 	"$CGBPF" top --json --interval 0.3 >"$LIVE_DIR/top" 3>&- &
 	local top=$!
+	# A kill counts from its first look.
+	wait_stream "$LIVE_DIR/top" "$top" grep -q -m1 '"cgroups":\[{'
 	run ! workload "$cgroup" hog --bytes 100M --seconds 1
 	# shellcheck disable=SC2016 # jq has dollars of its own
 	wait_stream "$LIVE_DIR/top" "$top" jq -cne --arg path "$path" 'first(inputs | select(any(.cgroups[];

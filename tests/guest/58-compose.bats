@@ -30,7 +30,8 @@ is_running() {
 	local name
 	make_disk "$LIVE_DIR/disk" 64M
 	LAB_DEVICE=$(findmnt -no SOURCE "$LIVE_DIR/disk")
-	export LAB_DEVICE LAB_DATA=$LIVE_DIR/disk
+	# Slow growth: an Engine that is asked for a container's labels may take its time.
+	export LAB_DEVICE LAB_DATA=$LIVE_DIR/disk LAB_MEMORY_STEP_MS=500
 	# As the first lines of the configuration say.
 	sed "s|^#io ||; s|LAB_DEVICE|$LAB_DEVICE|" bench/workloads/cgbpf.yaml >"$LIVE_DIR/lab.yaml"
 	start_cgbpf -c "$LIVE_DIR/lab.yaml"

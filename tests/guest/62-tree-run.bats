@@ -31,7 +31,7 @@ make_job() {
 	start_cgbpf -c "$CONFIG"
 	grep -qx 'ready: governing 2 cgroups' "$CGBPF_STDERR"
 	lives "$SERVICE1/job" touch --bytes 80M
-	assert_journal '.target == "crs1" and .event == "soft_limit_raised"'
+	wait_journal '.target == "crs1" and .event == "soft_limit_raised"'
 	assert_equal "$(map_values rules | jq -c '[.soft_bytes, .hard_bytes]' | sort | paste -sd' ')" \
 		"[$(bytes 48M),$(bytes 128M)] [$(bytes 64M),$(bytes 128M)]"
 	stop_cgbpf TERM

@@ -66,7 +66,7 @@ has_reached() {
 	local pid status=0
 	hold_memory "$X" 8M
 	# In an interactive shell's own way: a background job of a script ignores SIGINT.
-	env --default-signal=INT "$CGBPF" squeeze --yes --cgroup "$XPATH" --from 64M --to 32M --step 4M --interval 30 --json >"$SAID" 3>&- &
+	env --default-signal=INT "$CGBPF" squeeze --yes --cgroup "$XPATH" --from 64M --to 32M --step 4M --interval 300 --json >"$SAID" 3>&- &
 	pid=$!
 	wait_for "$DEADLINE" has_reached 64M
 	kill -INT "$pid"
@@ -75,7 +75,7 @@ has_reached() {
 	jq -e '.end == "interrupted" and .put_back and (.levels | length) == 1' "$SAID" >/dev/null
 	assert_limit "$X" 200M
 	assert_nothing_left
-	"$CGBPF" squeeze --yes --cgroup "$XPATH" --from 64M --to 32M --step 4M --interval 30 >"$SAID" 3>&- &
+	"$CGBPF" squeeze --yes --cgroup "$XPATH" --from 64M --to 32M --step 4M --interval 300 >"$SAID" 3>&- &
 	pid=$!
 	wait_for "$DEADLINE" has_reached 64M
 	! restore || fail "restored beside a drill"
@@ -99,7 +99,7 @@ has_reached() {
 	# With its first call of bpf() it loads the witness: it takes signals itself by then. Not --seccomp-bpf, whose stops
 	# deliver none.
 	strace -q -o /dev/null -e trace=bpf -e inject=bpf:signal=TERM:when=1 "$CGBPF" squeeze --yes \
-		--cgroup "$XPATH" --from 4M --to 4M --step 1M --interval 30 --json >"$SAID" 3>&- || status=$?
+		--cgroup "$XPATH" --from 4M --to 4M --step 1M --interval 300 --json >"$SAID" 3>&- || status=$?
 	assert_equal "$status" 0 "exit status"
 	jq -e '.end == "interrupted" and .put_back and .levels == []' "$SAID" >/dev/null || fail "$(cat "$SAID")"
 	assert_alive "$HOLD_PID"
@@ -160,7 +160,7 @@ answered() {
 	assert_limit "$X" 200M
 	stop_cgbpf TERM
 	hold_memory "$X" 8M
-	"$CGBPF" squeeze --yes --cgroup "$XPATH" --from 64M --to 32M --step 4M --interval 30 --json >"$SAID" 3>&- &
+	"$CGBPF" squeeze --yes --cgroup "$XPATH" --from 64M --to 32M --step 4M --interval 300 --json >"$SAID" 3>&- &
 	pid=$!
 	wait_for "$DEADLINE" has_reached 64M
 	# Stopped, so that it does not see the cgroup empty, but gone.

@@ -14,6 +14,7 @@ engine_pid() {
 }
 
 begin_engine() {
+	export COMPOSE_HTTP_TIMEOUT=600
 	[[ -e build/guest/docker-image.tar ]] || return 0
 	# shellcheck source=scripts/docker-engine
 	. scripts/docker-engine 3>&-

@@ -71,6 +71,7 @@ workload() {
 
 # lives CGROUP SHAPE [OPTION]...: a workload that nothing kills. Where the host starved the guest's CPUs, so that an
 # answer took longer than the hold, a kill is no fault of cgbpf's and is tried again, twice, and told.
+declare -gA FORGIVEN=() # such kills, by cgroup
 lives() {
 	local try told kills
 	for try in 1 2 3; do
@@ -80,7 +81,8 @@ lives() {
 			assert_equal "$(oom_kills "$1")" "$kills" "oom_kill of $(path_of "$1")"
 			return
 		fi
-		wait_for 5 is_late "$told" || break
+		wait_for "$DEADLINE" is_late "$told" || break
+		FORGIVEN[$1]=$((${FORGIVEN[$1]:-0} + $(oom_kills "$1") - kills))
 		echo "# try $try: an answer came later than the longest hold" >&3
 	done
 	fail "killed in spite of cgbpf" "$(cat "$JOURNAL")"
@@ -112,11 +114,14 @@ end_hold() {
 
 # --- a running cgbpf ---------------------------------------------------------------------------
 
-# write_config PATH SOFT HARD [MEMORY KEYS]: a config with one target; sets CONFIG.
+# write_config PATH SOFT HARD [MEMORY KEYS]: a config with one target; sets CONFIG. A host that starves the guest keeps
+# answers waiting for longer than the default's hold: unless the keys name one, it is the longest.
 write_config() {
+	local keys=${4:-}
 	CONFIG=$LIVE_DIR/cgbpf.yaml
+	[[ $keys == *hold:* ]] || keys+=${keys:+, }"hold: 100ms"
 	printf '%s\n' "targets:" "  - name: test" "    cgroup: \"$1\"" \
-		"    memory: { soft: $2, hard: $3${4:+, $4} }" >"$CONFIG"
+		"    memory: { soft: $2, hard: $3, $keys }" >"$CONFIG"
 }
 
 # write_targets [TOP KEYS]: a config whose list of targets is standard input; sets CONFIG.
@@ -209,8 +214,9 @@ assert_limit() {
 	assert_equal "$(limit_of "$1")" "$expected" "memory.max of $(path_of "$1")"
 }
 
+# assert_kills FOLDER COUNT: beside those that `lives` forgave.
 assert_kills() {
-	assert_equal "$(oom_kills "$1")" "$2" "oom_kill of $(path_of "$1")"
+	assert_equal "$(oom_kills "$1")" $(($2 + ${FORGIVEN[$1]:-0})) "oom_kill of $(path_of "$1")"
 }
 
 assert_alive() {

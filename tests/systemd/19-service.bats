@@ -12,6 +12,8 @@ DISK=/dev/cgbpf-disk
 setup_file() {
 	install -m 755 "$CGBPF" /usr/local/sbin/cgbpf
 	install -D -m 644 -t /etc/systemd/system scripts/dist/*.service scripts/dist/*.timer
+	# An emulated guest on a busy host is slower than the usual minute and a half.
+	install -D -m 644 /dev/stdin "/etc/systemd/system/$UNIT.d/slow.conf" <<<$'[Service]\nTimeoutStartSec=10min'
 	mkdir -p /etc/cgbpf
 	ln -s vda "$DISK"
 	systemctl daemon-reload
@@ -21,7 +23,7 @@ setup() {
 	FOLDER=$CGROUP_ROOT/system.slice/$LAB
 	# shellcheck disable=SC2034 # read by assert_journal
 	JOURNAL=/var/log/cgbpf/journal.jsonl
-	systemd-run --quiet --collect --unit="$LAB" --property=MemoryMax=24M --property=IOAccounting=yes sleep 100000
+	systemd-run --quiet --collect --unit="$LAB" --property=MemoryMax=24M --property=IOAccounting=yes --property=OOMPolicy=continue sleep 100000
 	write_targets <<-END
 		  - name: job
 		    unit: $LAB
@@ -76,7 +78,7 @@ has_ended_by() {
 	assert_equal "$(<"$FOLDER/io.max")" "$(</sys/block/vda/dev) rbps=max wbps=1048576 riops=max wiops=max" io.max
 	beat=$(of_unit WatchdogTimestampMonotonic)
 	lives "$FOLDER" touch --bytes 40M
-	assert_journal '.event == "soft_limit_raised" and .target == "job"'
+	wait_journal '.event == "soft_limit_raised" and .target == "job"' >/dev/null
 	systemctl reload "$UNIT"
 	wait_for "$DEADLINE" has_said '^reloaded:'
 	wait_for "$DEADLINE" is_another WatchdogTimestampMonotonic "$beat"
