@@ -76,20 +76,22 @@ load helpers
 # A look at the limits comes before the news: what is due by then was of the file that went.
 @test "lifecycle: a limit that is due to return as its controller is switched off and on is no limit of the new file" {
 	local cgroup parent
+	is_governed_again() { (($(jq -c 'select(.event == "governed")' "$JOURNAL" | wc -l) == 2)); }
 	cgroup=$(make_cgroup up/job)
 	parent=${cgroup%/*}
-	write_config "$(path_of "$cgroup")" 32M 256M "return_after: 1s"
+	write_config "$(path_of "$cgroup")" 32M 256M "step: 4M, return_after: 500ms"
 	start_cgbpf -c "$CONFIG"
 	hold_memory "$cgroup" 100M
-	wait_journal '(.added_memory // 0) > 0'
 	end_hold "$HOLD_PID"
+	# Some twenty steps back, one at each look.
+	wait_journal '.event == "limit_returned"'
 	kill -STOP "$CGBPF_PID"
 	# The timer first, then the notes.
-	sleep 2
+	sleep 1
 	echo "-memory" >"$parent/cgroup.subtree_control"
 	echo "+memory" >"$parent/cgroup.subtree_control"
 	kill -CONT "$CGBPF_PID"
-	wait_journal '.event == "governed" and .old == null'
+	wait_for "$DEADLINE" is_governed_again
 	stop_cgbpf TERM
 	assert_limit "$cgroup" max
 }
