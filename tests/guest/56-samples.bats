@@ -72,7 +72,8 @@ wait_reloaded() {
 	wait_for "$DEADLINE" test -e "$SAMPLES.2"
 	local first
 	# Between two moves it may be away.
-	wait_for "$DEADLINE" eval 'first=$(head -n 1 "$SAMPLES.1" 2>/dev/null)'
+	has_first() { first=$(head -n 1 "$SAMPLES.1" 2>/dev/null); }
+	wait_for "$DEADLINE" has_first
 	wait_for "$DEADLINE" is_second "$first"
 	[[ ! -e $SAMPLES.3 ]]
 	stop_cgbpf TERM
