@@ -70,8 +70,9 @@ static void tell_cpu(struct controller *controller, const struct group *group)
 	struct quota quota;
 	char text[64];
 
+	/* The kernel side counts nanoseconds, the file whole microseconds of the same. */
 	if (!has_quota(controller, group) || cgfs_look_cpu(group->dir_fd, &look) ||
-	    look.throttled_us * NSEC_PER_USEC == group->lost.throttled_ns ||
+	    look.throttled_us == group->lost.throttled_ns / NSEC_PER_USEC ||
 	    cgfs_read(group->dir_fd, "cpu.max", text, sizeof(text)) || quota_parse(text, &quota))
 		return;
 	event.kernel_ns = apply_now_ns(); /* what is noted later counts more */

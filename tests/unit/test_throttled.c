@@ -185,6 +185,19 @@ static void after_its_controller_was_switched_off_and_on_what_is_lost_counts_ane
 	assert_told(scene, 4, 1170, 16);
 }
 
+/* The kernel side's words have nanoseconds, its file has not. */
+static void
+what_was_told_to_the_nanosecond_is_not_told_anew_for_the_files_microseconds(void **state)
+{
+	struct scene *scene = *state;
+
+	note(scene, 0, 80, 1);
+	scene->group->lost.throttled_ns += 500;
+	stand_at(scene, 80, 1);
+	throttled__tend(&scene->controller);
+	assert_told(scene, 1, 80, 1);
+}
+
 static void of_a_burst_that_told_it_all_nothing_is_left(void **state)
 {
 	struct scene *scene = *state;
@@ -223,6 +236,9 @@ static void a_note_that_waited_meanwhile_tells_nothing_twice(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			what_was_told_to_the_nanosecond_is_not_told_anew_for_the_files_microseconds,
+			begin, end),
 		cmocka_unit_test_setup_teardown(
 			after_its_controller_was_switched_off_and_on_what_is_lost_counts_anew,
 			begin, end),
