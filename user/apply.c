@@ -5,8 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -35,14 +33,6 @@ uint64_t apply_now_ns(void)
 static struct cgbpf_ledger_key key_of(uint64_t id)
 {
 	return (struct cgbpf_ledger_key){.cgroup_id = id, .knob = CGBPF_KNOB_MEMORY_MAX};
-}
-
-static void format_limit(uint64_t bytes, char *buf, size_t len)
-{
-	if (bytes == UINT64_MAX)
-		snprintf(buf, len, "max");
-	else
-		snprintf(buf, len, "%" PRIu64, bytes);
 }
 
 /*
@@ -114,7 +104,7 @@ void apply__amend(const struct apply *apply, uint64_t id, uint64_t original_byte
 	struct cgbpf_ledger_key key = key_of(id);
 	char value[24];
 
-	format_limit(original_bytes, value, sizeof(value));
+	units_format_limit(original_bytes, value, sizeof(value));
 	apply__amend_knob(apply, &key, value);
 }
 
@@ -145,8 +135,8 @@ int apply__write_high(const struct apply *apply, const struct group *group, uint
 	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_MEMORY_HIGH, 0);
 	char ours[24], value[24];
 
-	format_limit(group->high_bytes, ours, sizeof(ours));
-	format_limit(high_bytes, value, sizeof(value));
+	units_format_limit(group->high_bytes, ours, sizeof(ours));
+	units_format_limit(high_bytes, value, sizeof(value));
 	return apply__replace(apply, &key, group->high_fd, ours, value, NULL);
 }
 
@@ -188,7 +178,7 @@ int apply__raise(const struct apply *apply, struct group *group, uint64_t limit_
 		return err;
 	if (standing > limit_bytes)
 		return -EAGAIN;
-	format_limit(limit_bytes, value, sizeof(value));
+	units_format_limit(limit_bytes, value, sizeof(value));
 	err = write_recorded(apply, &key, group->max_fd, value);
 	*ret_written_ns = apply_now_ns();
 	if (!err)
@@ -219,7 +209,7 @@ int apply__lower_unused(const struct apply *apply, struct group *group, uint64_t
 		err = -EAGAIN;
 	if (err)
 		return err;
-	format_limit(limit_bytes, value, sizeof(value));
+	units_format_limit(limit_bytes, value, sizeof(value));
 	err = write_recorded(apply, &key, group->max_fd, value);
 	if (err)
 		return err;
@@ -260,8 +250,8 @@ int apply__make_room(const struct apply *apply, int dir_fd, uint64_t limit_bytes
 		    apply_now_ns() - began_ns > RECLAIM_MOST_NS)
 			return -EBUSY;
 		ask = look.current_bytes + margin - limit_bytes;
-		format_limit(ask < RECLAIM_CHUNK_BYTES ? ask : RECLAIM_CHUNK_BYTES, value,
-			     sizeof(value));
+		units_format_limit(ask < RECLAIM_CHUNK_BYTES ? ask : RECLAIM_CHUNK_BYTES, value,
+				   sizeof(value));
 		fd = openat(dir_fd, "memory.reclaim", O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
 			return errno == ENOENT ? -EBUSY : -errno;
@@ -309,7 +299,7 @@ int apply__lower(const struct apply *apply, const struct group *group, uint64_t 
 
 	if (err)
 		return err;
-	format_limit(limit_bytes, value, sizeof(value));
+	units_format_limit(limit_bytes, value, sizeof(value));
 	err = is_same_file(fd, group->max_fd) ? 0 : -ENODEV;
 	if (!err)
 		err = ledger__lower(apply->ledger_fd, &key, value);
@@ -324,7 +314,7 @@ void apply__lowered(const struct apply *apply, uint64_t id, uint64_t limit_bytes
 	struct cgbpf_ledger_key key = key_of(id);
 	char value[24];
 
-	format_limit(limit_bytes, value, sizeof(value));
+	units_format_limit(limit_bytes, value, sizeof(value));
 	ledger__lowered(apply->ledger_fd, &key, is_standing ? value : NULL);
 }
 

@@ -1,19 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Answers somebody else's write to a governed file as its target says. It never fights: so many
  * times a minute, then it obeys. */
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "user/amount.h"
 #include "user/controller.h"
-
-static void text_of(uint64_t bytes, char *buf, size_t len)
-{
-	if (bytes == UINT64_MAX)
-		snprintf(buf, len, "max");
-	else
-		snprintf(buf, len, "%" PRIu64, bytes);
-}
+#include "user/units.h"
 
 static void obey(struct controller *controller, struct group *group, uint64_t bytes)
 {
@@ -123,9 +113,9 @@ static void answer_write(struct controller *controller, struct group *group,
 		apply__amend(&controller->apply, group->id, bytes);
 		return;
 	}
-	text_of(bytes, value, sizeof(value));
-	answer = foreign__choose(controller, group, event, &key, value, group->is_soft_given,
-				 bytes == UINT64_MAX, &group->reasserts);
+	answer = foreign__choose(controller, group, event, &key,
+				 units_format_limit(bytes, value, sizeof(value)),
+				 group->is_soft_given, bytes == UINT64_MAX, &group->reasserts);
 	record.new_bytes = bytes;
 	if (!controller->apply.is_dry_run) {
 		if (answer.policy == FOREIGN_OBEY)
@@ -165,7 +155,7 @@ void foreign__find(struct controller *controller, struct group *group)
 		return;
 	event.kernel_ns = apply_now_ns();
 	event.write.knob = CGBPF_KNOB_MEMORY_MAX;
-	text_of(standing, event.write.value, sizeof(event.write.value));
+	units_format_limit(standing, event.write.value, sizeof(event.write.value));
 	answer_write(controller, group, &event);
 }
 

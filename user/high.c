@@ -7,7 +7,6 @@
  * mm/memcontrol.c): a limit raised over one that stays would help nobody.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -201,8 +200,8 @@ static void amend(const struct controller *controller, const struct group *group
 	struct cgbpf_ledger_key key = group__key(group, CGBPF_KNOB_MEMORY_HIGH, 0);
 	char value[24];
 
-	snprintf(value, sizeof(value), "%" PRIu64, bytes);
-	apply__amend_knob(&controller->apply, &key, bytes == UINT64_MAX ? "max" : value);
+	apply__amend_knob(&controller->apply, &key,
+			  units_format_limit(bytes, value, sizeof(value)));
 }
 
 static void take(struct controller *controller, struct group *group, uint64_t bytes,

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "user/measure.h"
 #include "user/sample_json.h"
 #include "user/text.h"
+#include "user/units.h"
 
 #define DUMP_FLAGS (JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(9))
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
@@ -132,10 +132,8 @@ static void copy_value(char *to, size_t len, const char *text, uint64_t bytes)
 {
 	if (text)
 		snprintf(to, len, "%s", text);
-	else if (bytes == UINT64_MAX)
-		snprintf(to, len, "max");
 	else
-		snprintf(to, len, "%" PRIu64, bytes);
+		units_format_limit(bytes, to, len);
 }
 
 /* The one that waits for the same file ends its wait here; else a free one; else the oldest. */

@@ -146,6 +146,15 @@ int units_parse_limit(const char *text, uint64_t *ret_bytes)
 	return 0;
 }
 
+char *units_format_limit(uint64_t bytes, char *buf, size_t len)
+{
+	if (bytes == UINT64_MAX)
+		snprintf(buf, len, "max");
+	else
+		snprintf(buf, len, "%" PRIu64, bytes);
+	return buf;
+}
+
 char *units_format_bytes(uint64_t bytes, char *buf, size_t len)
 {
 	static const char *const names[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

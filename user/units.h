@@ -22,6 +22,8 @@ int units_parse_cores(const char *text, uint64_t *ret_ppm);
  */
 int units_parse_limit(const char *text, uint64_t *ret_bytes);
 
+/* As units_parse_limit takes it; returns BUF. 24 bytes always suffice. */
+char *units_format_limit(uint64_t bytes, char *buf, size_t len);
 /* "64.0 MiB", "max" for UINT64_MAX; returns BUF. 16 bytes always suffice. */
 char *units_format_bytes(uint64_t bytes, char *buf, size_t len);
 /* "0.5 CPUs", "max" for UINT64_MAX; returns BUF. */

@@ -153,6 +153,17 @@ static void a_percentage_is_0_to_100_with_its_sign(void **state)
 	check_rows(rows, ARRAY_SIZE(rows), parse_percent);
 }
 
+static void a_limit_is_written_as_it_is_read(void **state)
+{
+	char buf[24];
+
+	(void)state;
+	assert_string_equal(units_format_limit(UINT64_MAX, buf, sizeof(buf)), "max");
+	assert_string_equal(units_format_limit(0, buf, sizeof(buf)), "0");
+	assert_string_equal(units_format_limit(UINT64_MAX - 1, buf, sizeof(buf)),
+			    "18446744073709551614");
+}
+
 static void a_limit_is_what_the_kernel_prints_and_nothing_else(void **state)
 {
 	static const struct row rows[] = {
@@ -248,6 +259,7 @@ int main(void)
 		cmocka_unit_test(a_duration_always_has_a_unit),
 		cmocka_unit_test(a_percentage_is_0_to_100_with_its_sign),
 		cmocka_unit_test(a_limit_is_what_the_kernel_prints_and_nothing_else),
+		cmocka_unit_test(a_limit_is_written_as_it_is_read),
 		cmocka_unit_test(sixteen_bytes_show_any_size),
 		cmocka_unit_test(sixteen_bytes_show_any_duration),
 		cmocka_unit_test(a_short_buffer_cuts_and_never_overflows),
