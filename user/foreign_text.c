@@ -39,11 +39,16 @@ bool foreign__agrees(const struct cgbpf_event *event, const char *standing)
 	return event && knob_agrees(event->write.value, standing);
 }
 
+static bool is_this_minutes(uint64_t at_ns, uint64_t now_ns)
+{
+	return at_ns && now_ns - at_ns < MINUTE_NS;
+}
+
 /* Is one of this minute's given to what others want? */
 static bool is_disputed(const struct group_reasserts *reasserts, uint64_t now_ns)
 {
 	for (int i = 0; i < GROUP_REASSERTS_MAX; i++)
-		if (reasserts->at_ns[i] && now_ns - reasserts->at_ns[i] < MINUTE_NS)
+		if (is_this_minutes(reasserts->at_ns[i], now_ns))
 			return true;
 	return false;
 }
@@ -59,7 +64,7 @@ bool foreign__may_reassert(struct group_reasserts *reasserts, enum reason reason
 		return reasserts->resets_cnt++ < GROUP_RESETS_MAX;
 	}
 	for (int i = 0; i < GROUP_REASSERTS_MAX; i++) {
-		if (reasserts->at_ns[i] && now_ns - reasserts->at_ns[i] < MINUTE_NS)
+		if (is_this_minutes(reasserts->at_ns[i], now_ns))
 			continue;
 		reasserts->at_ns[i] = now_ns;
 		return true;
