@@ -105,7 +105,7 @@ void live__each(const struct live *live, live_show show, void *context)
 	}
 }
 
-/* Where there is a rule there is an original. -ENOENT: neither. */
+/* Whoever changes a limit keeps its original first. -ENOENT: nobody does. */
 static int find_original(uint64_t id)
 {
 	const struct cgbpf_ledger_key memory = {.cgroup_id = id, .knob = CGBPF_KNOB_MEMORY_MAX};
@@ -126,7 +126,6 @@ pid_t live_governor(uint64_t id)
 {
 	pid_t holder = protect_lock_holder();
 
-	/* One that only observes has written nothing. */
 	if (holder && find_original(id) == -ENOENT)
 		holder = 0;
 	return holder;
