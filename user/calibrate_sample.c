@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "user/amount.h"
 #include "user/calibrate.h"
 #include "user/cgfs.h"
 #include "user/log.h"
@@ -121,7 +122,8 @@ static void progress(struct session *session, uint64_t begin_ns, bool is_last)
 	len = snprintf(line, sizeof(line),
 		       "%scgbpf: calibrate: %" PRIu64 " s of %" PRIu64 " s, %" PRIu64
 		       " samples, %zu cgroups%s",
-		       session->is_terminal ? "\r" : "", (now_ns - begin_ns) / NS,
+		       session->is_terminal ? "\r" : "",
+		       least(now_ns - begin_ns, session->options->duration_ns) / NS,
 		       session->options->duration_ns / NS, session->result.passes_cnt,
 		       session->result.cnt, session->is_terminal && !is_last ? "" : "\n");
 	if (write(STDERR_FILENO, line, (size_t)len) < 0)
