@@ -50,10 +50,12 @@ load helpers
 	start_cgbpf -c "$CONFIG"
 	echo "-memory -cpu" >"$parent/cgroup.subtree_control"
 	wait_for "$DEADLINE" has_entries ledger 0
+	assert_equal "$(map_values rules | jq .knobs)" $((1 << 5)) "knobs of the rule: the weight, which is still wanted"
 	echo "+memory +cpu" >"$parent/cgroup.subtree_control"
 	wait_limit "$cgroup" 32M
 	wait_for "$DEADLINE" grep -qx "20000 100000" "$cgroup/cpu.max"
 	wait_for "$DEADLINE" grep -qx 300 "$cgroup/cpu.weight"
+	wait_for "$DEADLINE" has_entries rules 1
 	lives "$cgroup" touch --bytes 100M
 	wait_limit "$cgroup" 32M
 	# A raise that is asked for under way finds its file gone.

@@ -29,7 +29,7 @@ status_says() {
 	start_cgbpf -c "$CONFIG"
 	status_says seeing
 	switch_tracing_off
-	wait_journal '.event == "blind"' >/dev/null
+	DEADLINE=30 wait_journal '.event == "blind"' >/dev/null
 	wait_for "$DEADLINE" said 'blind'
 	wait_for "$DEADLINE" status_says BLIND
 	echo 1 >"$FTRACE"

@@ -17,7 +17,7 @@ uses() {
 	wait_for "$DEADLINE" uses "$CGROUP_ROOT/docker/$id" 60M
 	"$CGBPF" squeeze --yes --container drop --from 20M --to 20M --step 1M --interval 1 --json --svg "$LIVE_DIR/drop.svg" >"$said" || status=$?
 	assert_equal "$status" 0 "exit status"
-	jq -e --arg cgroup "/docker/$id" '.exit_code == 137 and (.oom_killed | type) == "boolean" and .cgroup == $cgroup and .container == "drop" and
+	jq -e --arg cgroup "/docker/$id" '.exit_code == 137 and .oom_killed and .cgroup == $cgroup and .container == "drop" and
 		(.levels | length) == 1 and (.levels[0].alive | not) and (.levels[0].first_process_alive | not) and
 		.first_process.died_limit_bytes == 20971520 and .kills[0].victim_pid == .first_process.pid and
 		.manner == "all_at_once" and .end == "empty" and (.sentence | endswith("with exit code 137.")) and

@@ -69,9 +69,14 @@ workload() {
 	"$WORKLOAD" "$shape" --cgroup "$cgroup" "$@"
 }
 
+declare -gA FORGIVEN=() # kills that `lives` has forgiven, by cgroup
+
+forgiven_kills() {
+	echo "${FORGIVEN[$1]:-0}"
+}
+
 # lives CGROUP SHAPE [OPTION]...: a workload that nothing kills. Where the host starved the guest's CPUs, so that an
 # answer took longer than the hold, a kill is no fault of cgbpf's and is tried again, twice, and told.
-declare -gA FORGIVEN=() # such kills, by cgroup
 lives() {
 	local try told kills
 	for try in 1 2 3; do
@@ -82,7 +87,7 @@ lives() {
 			return
 		fi
 		wait_for "$DEADLINE" is_late "$told" || break
-		FORGIVEN[$1]=$((${FORGIVEN[$1]:-0} + $(oom_kills "$1") - kills))
+		FORGIVEN[$1]=$(($(forgiven_kills "$1") + $(oom_kills "$1") - kills))
 		echo "# try $try: an answer came later than the longest hold" >&3
 	done
 	fail "killed in spite of cgbpf" "$(cat "$JOURNAL")"
@@ -216,7 +221,7 @@ assert_limit() {
 
 # assert_kills FOLDER COUNT: beside those that `lives` forgave.
 assert_kills() {
-	assert_equal "$(oom_kills "$1")" $(($2 + ${FORGIVEN[$1]:-0})) "oom_kill of $(path_of "$1")"
+	assert_equal "$(oom_kills "$1")" $(($2 + $(forgiven_kills "$1"))) "oom_kill of $(path_of "$1")"
 }
 
 assert_alive() {
